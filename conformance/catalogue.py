@@ -1,0 +1,348 @@
+"""The catalogue: every requirement of the koppelvlak, read once from ``specs/requirements/``.
+
+It says what is required and how sure that is. It does not know who decides a requirement: rules and cases name ids, and never the other way round.
+"""
+
+import difflib
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from conformance import specs
+
+_CONTRADICTIONS_FILE = "contradictions.toml"
+_REQUIREMENT_ID = re.compile(r"[A-Z]{3,4}-[0-9]{3}")
+_CONTRADICTION_ID = re.compile(r"D[1-9][0-9]?")
+_TEXTS = ("id", "title_nl", "title_en", "source", "service", "advice_nl", "advice_en")
+_CHOICES = ("level", "binds", "certainty", "decided_by")
+_DECLARE = ("declare_nl", "declare_en")
+_OPTIONAL = ("contradictions", "pitfalls", "undecided_reason", *_DECLARE)
+_CONTRADICTION_TEXTS = ("id", "subject_nl", "subject_en", "a", "b", "kit_nl", "kit_en")
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class Level(StrEnum):
+    """How strong a requirement is."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+    MAY = "MAY"
+
+
+class Binds(StrEnum):
+    """Who is bound by a requirement."""
+
+    AFNEMER = "afnemer"
+    LOGIUS = "logius"
+    BOTH = "both"
+
+
+class Certainty(StrEnum):
+    """How sure a requirement is; a failed ``aanname`` is never more than a warning."""
+
+    BEVESTIGD = "bevestigd"
+    GEMELD = "gemeld"
+    AANNAME = "aanname"
+
+
+class DecidedBy(StrEnum):
+    """What kind of thing decides a requirement."""
+
+    RULE = "rule"
+    CASE = "case"
+    DECLARED = "declared"
+
+
+class UndecidedReason(StrEnum):
+    """Why nothing in the kit decides a requirement: a closed list."""
+
+    OFFICIAL_FILE_MISSING = "official-file-missing"  # Logius has the text or schema, the kit does not
+    ONLY_LOGIUS_CAN_TELL = "only-logius-can-tell"  # the answer is inside the Berichtenbox
+    NEEDS_A_PERSON = "needs-a-person"  # somebody must look at a screen or a letter
+    NOT_BUILT = "not-built"  # decidable, and not in this version
+
+
+class Lang(StrEnum):
+    """The languages of titles and advice."""
+
+    NL = "nl"
+    EN = "en"
+
+
+class CatalogueError(ValueError):
+    """A file of ``specs/requirements/`` is malformed: which file, which entry, and what is wrong with it."""
+
+    def __init__(self, file: str, entry: str, problem: str) -> None:
+        """Name the file and the entry (empty when the file as a whole is wrong)."""
+        self.file, self.entry, self.problem = file, entry, problem
+        super().__init__(": ".join(part for part in (file, entry, problem) if part))
+
+
+class UnknownRequirement(LookupError):  # noqa: N818  # the name says what happened, and users read it
+    """A requirement id that is not in the catalogue, with the ids that look like it."""
+
+    def __init__(self, unknown: str, known: Sequence[str]) -> None:
+        """Look for near matches among the known ids."""
+        self.id = unknown
+        self.near = tuple(difflib.get_close_matches(unknown.upper(), known, n=3))
+        hint = f"did you mean {', '.join(self.near)}?" if self.near else "`berichtenbox specs list` shows every id."
+        super().__init__(f"{unknown!r} is not a requirement of the catalogue.\n  Hint: {hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One requirement: what is asked of whom, where it comes from, and what to do when it fails.
+
+    ``subject`` is the part of the id before the hyphen. ``declare_nl`` and ``declare_en`` are empty unless the requirement is declared.
+    """
+
+    id: str
+    subject: str
+    title_nl: str
+    title_en: str
+    level: Level
+    binds: Binds
+    source: str
+    certainty: Certainty
+    decided_by: DecidedBy
+    service: str
+    contradictions: tuple[str, ...]
+    pitfalls: tuple[int, ...]
+    advice_nl: str
+    advice_en: str
+    declare_nl: str
+    declare_en: str
+    undecided_reason: UndecidedReason | None
+
+    def title(self, lang: str = Lang.NL) -> str:
+        """Return the norm in ``nl`` or ``en``; raises ``ValueError`` for another language."""
+        return self.title_nl if Lang(lang) is Lang.NL else self.title_en
+
+    def advice(self, lang: str = Lang.NL) -> str:
+        """Return what to do next when it fails, in ``nl`` or ``en``; raises ``ValueError`` for another language."""
+        return self.advice_nl if Lang(lang) is Lang.NL else self.advice_en
+
+    def declare(self, lang: str = Lang.NL) -> str:
+        """Return what the user declares, in ``nl`` or ``en``; empty when a rule or a case decides."""
+        return self.declare_nl if Lang(lang) is Lang.NL else self.declare_en
+
+    def __repr__(self) -> str:
+        return f"<Requirement {self.id}: {self.level}, {self.certainty}, {self.decided_by}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """One place where official texts contradict each other: both sides, and what the kit does."""
+
+    id: str
+    subject_nl: str
+    subject_en: str
+    a: str
+    b: str
+    kit_nl: str
+    kit_en: str
+
+    def subject(self, lang: str = Lang.NL) -> str:
+        """Return what the contradiction is about, in ``nl`` or ``en``."""
+        return self.subject_nl if Lang(lang) is Lang.NL else self.subject_en
+
+    def kit(self, lang: str = Lang.NL) -> str:
+        """Return what the kit does about it, in ``nl`` or ``en``."""
+        return self.kit_nl if Lang(lang) is Lang.NL else self.kit_en
+
+
+class Catalogue(Mapping[str, Requirement]):
+    """The requirements by id, in the order of their ids, with the contradictions they rest on and the digest of their files."""
+
+    def __init__(self, requirements: Iterable[Requirement], contradictions: Iterable[Contradiction], digest: str) -> None:
+        """Sort what is given; ``digest`` is SHA-256 in hex."""
+        self._by_id = {r.id: r for r in sorted(requirements, key=lambda r: r.id)}
+        self.contradictions: Mapping[str, Contradiction] = {c.id: c for c in sorted(contradictions, key=lambda c: int(c.id[1:]))}
+        self.digest = digest
+
+    def __getitem__(self, key: str) -> Requirement:
+        return self._by_id[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __repr__(self) -> str:
+        return f"<Catalogue: {len(self)} requirements, {len(self.contradictions)} contradictions, {self.digest[:12]}>"
+
+    def require(self, requirement_id: str) -> Requirement:
+        """Return one requirement; raises ``UnknownRequirement``, which names the ids that look like it."""
+        if requirement_id not in self._by_id:
+            raise UnknownRequirement(requirement_id, tuple(self._by_id))
+        return self._by_id[requirement_id]
+
+    def select(self, ids: Iterable[str]) -> tuple[Requirement, ...]:
+        """Return these requirements, each once and in catalogue order; raises ``UnknownRequirement`` for the first id that is not there."""
+        return tuple(sorted({self.require(i) for i in ids}, key=lambda r: r.id))
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Return the catalogue that the kit ships with."""
+    return load(specs.path("requirements"))
+
+
+def load(directory: Path) -> Catalogue:
+    """Read a directory of requirement files and its ``contradictions.toml``; raises ``CatalogueError``."""
+    files = {path.name: _read(path) for path in sorted(directory.glob("*.toml"))}
+    if _CONTRADICTIONS_FILE not in files:
+        raise CatalogueError(_CONTRADICTIONS_FILE, "", f"is missing in {directory.name}/")
+    digest = _digest(files)
+    contradictions = _contradictions(files.pop(_CONTRADICTIONS_FILE))
+    requirements = _requirements(files, frozenset(c.id for c in contradictions))
+    if not requirements:
+        raise CatalogueError(directory.name, "", "holds no requirement at all")
+    return Catalogue(requirements, contradictions, digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One table of a file, with its place for error messages."""
+
+    file: str
+    name: str
+    table: Mapping[str, Any]
+
+    def fail(self, problem: str) -> CatalogueError:
+        return CatalogueError(self.file, self.name, problem)
+
+
+def _read(path: Path) -> bytes:
+    # A checkout with CRLF line ends is the same catalogue.
+    return path.read_bytes().replace(b"\r\n", b"\n")
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    """Hash names, lengths and bytes, so that moving text between files changes the digest."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name} {len(files[name])}\n".encode())
+        digest.update(files[name])
+    return digest.hexdigest()
+
+
+def _entries(file: str, data: bytes, kind: str) -> list[_Entry]:
+    """Return the ``[[kind]]`` tables of a file, which holds nothing else."""
+    try:
+        document = tomllib.loads(data.decode())
+    except ValueError as error:
+        raise CatalogueError(file, "", f"is not TOML: {error}") from error
+    tables = document.get(kind)
+    if document.keys() != {kind} or not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+        raise CatalogueError(file, "", f"must hold [[{kind}]] tables and nothing else")
+    return [_Entry(file, str(table.get("id", f"{kind} {place}")), table) for place, table in enumerate(tables, 1)]
+
+
+def _contradictions(data: bytes) -> list[Contradiction]:
+    entries = _entries(_CONTRADICTIONS_FILE, data, "contradiction")
+    _check_unique(entries)
+    return [_contradiction(entry) for entry in entries]
+
+
+def _requirements(files: Mapping[str, bytes], known_contradictions: frozenset[str]) -> list[Requirement]:
+    entries = [entry for file, data in files.items() for entry in _entries(file, data, "requirement")]
+    _check_unique(entries)
+    return [_requirement(entry, known_contradictions) for entry in entries]
+
+
+def _check_unique(entries: Iterable[_Entry]) -> None:
+    """Refuse an id that occurs twice, in one file or in two."""
+    seen: dict[str, str] = {}
+    for entry in entries:
+        if entry.name in seen:
+            raise entry.fail(f"duplicate id, already in {seen[entry.name]}")
+        if "id" in entry.table:
+            seen[entry.name] = entry.file
+
+
+def _contradiction(entry: _Entry) -> Contradiction:
+    _check_keys(entry, _CONTRADICTION_TEXTS, ())
+    if not _CONTRADICTION_ID.fullmatch(_text(entry, "id")):
+        raise entry.fail("malformed id: a contradiction is called D1 to D99")
+    return Contradiction(**{key: _text(entry, key) for key in _CONTRADICTION_TEXTS})
+
+
+def _requirement(entry: _Entry, known_contradictions: frozenset[str]) -> Requirement:
+    _check_keys(entry, (*_TEXTS, *_CHOICES), _OPTIONAL)
+    texts = {key: _text(entry, key) for key in _TEXTS}
+    if not _REQUIREMENT_ID.fullmatch(texts["id"]):
+        raise entry.fail("malformed id: expected a subject and three digits, such as AANL-014")
+    decided_by = _choice(entry, "decided_by", DecidedBy)
+    reason = _choice(entry, "undecided_reason", UndecidedReason) if "undecided_reason" in entry.table else None
+    return Requirement(
+        subject=texts["id"].partition("-")[0],
+        level=_choice(entry, "level", Level),
+        binds=_choice(entry, "binds", Binds),
+        certainty=_choice(entry, "certainty", Certainty),
+        decided_by=decided_by,
+        contradictions=_contradiction_ids(entry, known_contradictions),
+        pitfalls=_pitfalls(entry),
+        undecided_reason=reason,
+        **texts,
+        **_declarations(entry, decided_by),
+    )
+
+
+def _check_keys(entry: _Entry, required: Sequence[str], optional: Sequence[str]) -> None:
+    for key in required:
+        if key not in entry.table:
+            raise entry.fail(f"missing key {key!r}")
+    for key in entry.table:
+        if key not in required and key not in optional:
+            raise entry.fail(f"unknown key {key!r}")
+
+
+def _text(entry: _Entry, key: str) -> str:
+    value = entry.table[key]
+    if not isinstance(value, str) or not value.strip():
+        raise entry.fail(f"{key} must be a text that is not empty")
+    return value
+
+
+def _choice(entry: _Entry, key: str, kind: type[_Choice]) -> _Choice:
+    value = entry.table[key]
+    if value not in list(kind):
+        raise entry.fail(f"{key} must be one of {', '.join(kind)}, not {value!r}")
+    return kind(value)
+
+
+def _contradiction_ids(entry: _Entry, known: frozenset[str]) -> tuple[str, ...]:
+    values = entry.table.get("contradictions", [])
+    if not isinstance(values, list):
+        raise entry.fail("contradictions must be a list of ids")
+    for value in values:
+        if value not in known:
+            raise entry.fail(f"dangling contradiction {value!r}: {_CONTRADICTIONS_FILE} does not hold it")
+    return tuple(values)
+
+
+def _pitfalls(entry: _Entry) -> tuple[int, ...]:
+    values = entry.table.get("pitfalls", [])
+    if not isinstance(values, list) or not all(type(value) is int and value > 0 for value in values):
+        raise entry.fail("pitfalls must be a list of numbers from 1")
+    return tuple(values)
+
+
+def _declarations(entry: _Entry, decided_by: DecidedBy) -> dict[str, str]:
+    """Return both declaration texts; only a declared requirement has them, and it has both."""
+    if decided_by is DecidedBy.DECLARED:
+        _check_keys(entry, _DECLARE, tuple(entry.table))
+        return {key: _text(entry, key) for key in _DECLARE}
+    for key in _DECLARE:
+        if key in entry.table:
+            raise entry.fail(f"{key} belongs to a declared requirement only")
+    return dict.fromkeys(_DECLARE, "")
