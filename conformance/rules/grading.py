@@ -1,0 +1,165 @@
+"""Grades a whole message: reads it, asks every rule, and says on which requirements it could decide."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from conformance.limits import limits
+from conformance.messages.batch import Batch, read_batch
+from conformance.messages.envelope import Envelope
+from conformance.messages.guard import DEFAULT, XmlRefused, etree, local_name, parse, schema_errors
+from conformance.messages.unpack import PackedTooMuch, unpack
+from conformance.messages.verwerkingsbericht import SCHEMA as RESULT_SCHEMA
+from conformance.messages.verwerkingsbericht import Verwerkingsbericht, read_verwerkingsbericht
+from conformance.rules import batch as _batch_rules
+from conformance.rules import bericht as _bericht_rules
+from conformance.rules import bijlage as _bijlage_rules
+from conformance.rules import envelope as _envelope_rules
+from conformance.rules import result as result_form
+from conformance.rules import structure
+from conformance.rules.findings import Finding, Grading, Knowledge, Objection, quoted
+from conformance.rules.registry import Rule, on_batch, on_bericht, on_envelope, on_result
+
+# Importing a module of rules registers them.
+RULE_MODULES: Final = (_batch_rules, _bericht_rules, _bijlage_rules, _envelope_rules, result_form)
+NOTHING_KNOWN: Final = Knowledge()
+
+
+def rule_requirements() -> frozenset[str]:
+    """Return every requirement that a rule decides."""
+    registered = {rule.requirement for rules in (on_envelope, on_batch, on_bericht, on_result) for rule in rules}
+    return frozenset(registered | structure.form_requirements() | result_form.FORM_REQUIREMENTS | {"AANL-026", "AANL-027"})
+
+
+class _Sheet:
+    """Collects what the rules say while a message is graded."""
+
+    def __init__(self, *decided: str) -> None:
+        self.findings: list[Finding] = []
+        self.decided: set[str] = set(decided)
+        self.is_schema_valid = True
+
+    def refuse(self, finding: Finding) -> None:
+        """Note a finding that makes the document invalid."""
+        self.is_schema_valid = False
+        self.findings.append(finding)
+
+    def ask(self, rules: Iterable[Rule], subject: tuple[object, ...], place: str, bericht: int | None = None) -> None:
+        for rule in rules:
+            if not rule.applies(*subject):
+                continue
+            self.decided.add(rule.requirement)
+            objection = rule.check(*subject)
+            if objection is not None:
+                self.findings.append(_finding(rule.requirement, place, objection, bericht))
+
+    def grading(self) -> Grading:
+        """Return what was collected, one finding per requirement and bericht: the schema and a rule may see the same fault."""
+        kept: dict[tuple[str, int | None], Finding] = {}
+        for finding in self.findings:
+            kept.setdefault((finding.requirement, finding.bericht), finding)
+        shown = tuple(_shown(finding) for finding in kept.values())
+        return Grading(shown, frozenset(self.decided | {finding.requirement for finding in shown}), self.is_schema_valid)
+
+
+def _shown(finding: Finding) -> Finding:
+    return replace(finding, where=quoted(finding.where), expected=quoted(finding.expected), seen=quoted(finding.seen))
+
+
+def _finding(requirement: str, place: str, objection: Objection, bericht: int | None) -> Finding:
+    where = f"{place}/{objection.where}" if objection.where else place
+    return Finding(requirement, where, objection.expected, objection.seen, objection.is_note, bericht)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A GLOBE-R-BV-Request that was read: its batch (``None`` when it is none) and what its form says, before anything else is known."""
+
+    batch: Batch | None
+    form: Grading
+
+
+def read_offer(payload: bytes) -> Reading:
+    """Read a GLOBE-R-BV-Request and judge its form: well-formed, namespaces, schema, size."""
+    sheet = _Sheet("AANL-026", "AANL-027")
+    batch = _read(payload, sheet)
+    return Reading(batch, sheet.grading())
+
+
+def grade_reading(reading: Reading, known: Knowledge = NOTHING_KNOWN, envelope: Envelope | None = None) -> Grading:
+    """Grade what was read against every other rule, with its envelope when there is one."""
+    sheet, batch = _Sheet(*reading.form.decided), reading.batch
+    sheet.findings.extend(reading.form.findings)
+    sheet.is_schema_valid = reading.form.is_schema_valid
+    if batch is not None:
+        sheet.ask(on_batch, (batch, known), "Berichten")
+        for index, bericht in enumerate(batch.berichten):
+            sheet.ask(on_bericht, (bericht, batch, known), f"Berichten/Bericht[{index + 1}]", index)
+    if envelope is not None:
+        sheet.ask(on_envelope, (envelope, batch, known), "envelope")
+    return sheet.grading()
+
+
+def grade_offer(payload: bytes, known: Knowledge = NOTHING_KNOWN, envelope: Envelope | None = None) -> tuple[Grading, Batch | None]:
+    """Grade a GLOBE-R-BV-Request, with its envelope when there is one; also return the batch, or ``None`` when it cannot be read as one."""
+    reading = read_offer(payload)
+    return grade_reading(reading, known, envelope), reading.batch
+
+
+def _read(payload: bytes, sheet: _Sheet) -> Batch | None:
+    for finding in _size_findings(payload):
+        sheet.findings.append(finding)
+    try:
+        root = parse(payload)
+    except XmlRefused as refusal:
+        sheet.refuse(structure.refused(refusal))
+        return None
+    sheet.decided |= {"AANL-020", "AANL-021", "AANL-022"}
+    return _read_root(root, sheet)
+
+
+def _size_findings(payload: bytes) -> Iterator[Finding]:
+    size = len(payload)
+    if limits().batch_bytes_max < size <= DEFAULT.size:
+        yield Finding("AANL-026", "document", f"at most {limits().batch_bytes_max} bytes", f"{size} bytes")
+    elif limits().batch_bytes_note < size <= DEFAULT.size:
+        yield Finding("AANL-027", "document", f"at most {limits().batch_bytes_note} bytes, or Grote Berichten", f"{size} bytes", is_note=True)
+
+
+def _read_root(root: etree._Element, sheet: _Sheet) -> Batch | None:
+    wrong_root = structure.root_finding(root)
+    if wrong_root:
+        sheet.refuse(wrong_root)
+        # The schema does not know this root, so that nothing more on form is decided; the rules still read one in another namespace.
+        return read_batch(root) if local_name(root) == "Berichten" else None
+    batch = read_batch(root)
+    for finding in structure.schema_findings(root):
+        sheet.refuse(finding)
+    sheet.decided |= structure.decided_by_form(batch)
+    return batch
+
+
+def grade_result(payload: bytes, known: Knowledge = NOTHING_KNOWN) -> tuple[Grading, Verwerkingsbericht | None]:
+    """Grade a GLOBE-R-BV-Result, gzipped or not; also return it, or ``None`` when it is not valid."""
+    sheet = _Sheet()
+    try:
+        root = parse(unpack(payload))
+    except (XmlRefused, PackedTooMuch) as refusal:
+        sheet.refuse(Finding("VERW-050", "document", "a readable XML document", str(refusal)))
+        return sheet.grading(), None
+    return _grade_result_root(root, known, sheet)
+
+
+def _grade_result_root(root: etree._Element, known: Knowledge, sheet: _Sheet) -> tuple[Grading, Verwerkingsbericht | None]:
+    wrong_root = result_form.root_finding(root)
+    if wrong_root:
+        sheet.refuse(wrong_root)
+        return sheet.grading(), None
+    sheet.decided |= result_form.FORM_REQUIREMENTS
+    for finding in result_form.schema_findings(schema_errors(root, RESULT_SCHEMA)):
+        sheet.refuse(finding)
+    if not sheet.is_schema_valid:
+        return sheet.grading(), None
+    result = read_verwerkingsbericht(root)
+    sheet.ask(on_result, (result, known), "BerichtVerwerkResponse")
+    return sheet.grading(), result
