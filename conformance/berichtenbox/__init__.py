@@ -1,0 +1,1 @@
+"""The simulated Berichtenbox: intake, processing, results, faults, clock, ledger, and the faces it shows."""

@@ -1,0 +1,137 @@
+"""Puts the faces of the Berichtenbox behind one port, and runs them."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from conformance.berichtenbox.adapter_face import AdapterFace
+from conformance.berichtenbox.box import Berichtenbox
+from conformance.berichtenbox.committer import GroupCommitter
+from conformance.berichtenbox.control_face import PATH as CONTROL_PATH
+from conformance.berichtenbox.control_face import ControlFace
+from conformance.berichtenbox.http import DroppableProtocol, bare
+from conformance.transport.adapter import REST_PATH
+
+_START_S: Final = 20.0
+
+
+class ServerError(RuntimeError):
+    """The server cannot listen where it was asked to: the text says where, why, and what to do next."""
+
+
+def create_app(box: Berichtenbox, committer: GroupCommitter) -> Starlette:
+    """Return the application with every face of ``box``."""
+    routes = [*AdapterFace(box, committer).routes(), *ControlFace(box).routes()]
+    return Starlette(routes=routes, exception_handlers={Exception: _crash})
+
+
+async def _crash(_request: Request, error: Exception) -> Response:
+    """Answer a crash of ours without its details, which may hold what a stranger sent."""
+    return bare(f"internal error ({type(error).__name__}); the log of the Berichtenbox has the rest", 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where the faces are: as the ready file says it."""
+
+    url: str
+
+    @property
+    def adapter(self) -> str:
+        """The REST API of the adapter face."""
+        return self.url + REST_PATH
+
+    @property
+    def control(self) -> str:
+        """The control face."""
+        return self.url + CONTROL_PATH
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return the content of the ready file; faces that this version does not have are null."""
+        none = dict.fromkeys(("ebms", "wus", "presentatie", "portal"))
+        return {"url": self.url, "adapter": self.adapter, **none, "control": self.control}
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Bind a socket; raises :class:`ServerError` when that cannot be done."""
+    try:
+        bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048)
+    except OSError as error:
+        hint = "choose another --port, or 0 for a free one" if port else "check the host"
+        raise ServerError(f"cannot listen on {host}:{port}: {error.strerror or error}\n  Hint: {hint}") from None
+    with bound:
+        yield bound
+
+
+def serve(box: Berichtenbox, host: str, port: int, ready: Callable[[Urls], None]) -> None:
+    """Run the Berichtenbox until SIGTERM or SIGINT; ``ready`` is called once it accepts traffic."""
+    with listening(host, port) as bound, _committing(box) as committer:
+        server = uvicorn.Server(_config(create_app(box, committer)))
+        box.start()
+        watcher = threading.Thread(target=_tell_when_started, args=(server, lambda: ready(_urls(host, bound))), daemon=True)
+        watcher.start()
+        server.run(sockets=[bound])
+        box.stop()
+
+
+@contextlib.contextmanager
+def running(box: Berichtenbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[Urls]:
+    """Run the Berichtenbox in the background for as long as the block takes."""
+    with listening(host, port) as bound, _committing(box) as committer:
+        server = uvicorn.Server(_config(create_app(box, committer)))
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])), name="berichtenbox", daemon=True)
+        box.start()
+        thread.start()
+        _tell_when_started(server, lambda: None)
+        try:
+            yield _urls(host, bound)
+        finally:
+            server.should_exit = True
+            thread.join()
+            box.stop()
+
+
+@contextlib.contextmanager
+def _committing(box: Berichtenbox) -> Iterator[GroupCommitter]:
+    committer = GroupCommitter(box.ledger, box.wake)
+    try:
+        yield committer
+    finally:
+        committer.stop()
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=DroppableProtocol,
+        loop="uvloop",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        log_config=None,
+    )
+
+
+def _tell_when_started(server: uvicorn.Server, tell: Callable[[], None]) -> None:
+    waited = threading.Event()
+    for _ in range(int(_START_S * 200)):
+        if server.started:
+            tell()
+            return
+        waited.wait(0.005)
+
+
+def _urls(host: str, bound: socket.socket) -> Urls:
+    shown = f"[{host}]" if ":" in host else host
+    return Urls(f"http://{shown}:{bound.getsockname()[1]}")

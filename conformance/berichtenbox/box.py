@@ -1,0 +1,228 @@
+"""The simulated Berichtenbox itself: what is accepted is processed on the business clock, and its results are offered until they are processed.
+
+The faces translate a wire to these calls; cases and the control face move the clock, set faults and read the ledger. Safe to use from any thread.
+"""
+
+import random
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from conformance.berichtenbox.clock import BusinessClock, wall_clock
+from conformance.berichtenbox.faults import Fault, FaultPlan
+from conformance.berichtenbox.ledger import Call, Ledger, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht, Writing
+from conformance.berichtenbox.processing import AT_ONCE, Processor
+from conformance.berichtenbox.register import ConnectionConfig, Register
+from conformance.limits import limits
+from conformance.messages.envelope import Envelope
+
+HOST_OF_IDS: Final = "berichtenbox.example"
+_LONGEST_NAP_S: Final = 0.5
+_REGISTER: Final = "register"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the ledger, to ask what came after it."""
+
+    message: int
+    call: int
+
+
+class Berichtenbox:
+    """The Berichtenbox behind its faces. ``processing_delay`` is on the business clock; ``seed`` fixes the ids that it makes."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        config: ConnectionConfig | None = None,
+        *,
+        seed: int = 0,
+        processing_delay: timedelta = timedelta(),
+        wall: Callable[[], datetime] = wall_clock,
+    ) -> None:
+        self.ledger = ledger
+        self.config = config or ConnectionConfig()
+        self.connection = self.config.connection()
+        self.clock = BusinessClock(wall)
+        self.faults = FaultPlan()
+        self.register = Register(dict.fromkeys(self.config.bericht_types, True))
+        self.before_marking: Callable[[str], None] | None = None
+        self._wall = wall
+        self._delay = processing_delay
+        self._ids = random.Random(seed)  # noqa: S311  # ids must be repeatable, not secret
+        self._ids_lock = threading.Lock()
+        self._processor = Processor(ledger, self.connection, self.register, self.faults, self.clock.now)
+        self._working = threading.RLock()
+        self._wake, self._is_stopping = threading.Event(), False
+        self._worker: threading.Thread | None = None
+        self._load_register()
+
+    def __repr__(self) -> str:
+        return f"<Berichtenbox {self.connection.cpa_id} at {self.clock.now():%Y-%m-%dT%H:%M:%SZ}>"
+
+    # -- running -------------------------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Process and offer in the background from now on; what was accepted before a restart comes first."""
+        self._worker = threading.Thread(target=self._run, name="processing", daemon=True)
+        self._worker.start()
+
+    def stop(self) -> None:
+        """End the background work; what is accepted stays in the ledger."""
+        self._is_stopping = True
+        self._wake.set()
+        if self._worker is not None:
+            self._worker.join()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            self._wake.clear()
+            self.settle()
+            self._wake.wait(self._nap_s())
+
+    def _nap_s(self) -> float:
+        moments = [self.ledger.next_due(), self.ledger.next_reoffer(*_reoffering())]
+        due = [moment for moment in moments if moment is not None]
+        if not due:
+            return _LONGEST_NAP_S
+        return min(_LONGEST_NAP_S, max(0.001, (min(due) - self.clock.now()).total_seconds()))
+
+    def wake(self) -> None:
+        """Tell the background that there is work."""
+        self._wake.set()
+
+    def settle(self) -> None:
+        """Do everything that is due on the business clock, and return when nothing is left."""
+        with self._working:
+            while self._process_some():
+                pass
+            self._offer_due()
+
+    def _process_some(self) -> bool:
+        offers = self.ledger.accepted(self.clock.now() - self._delay, AT_ONCE)
+        if not offers:
+            return False
+        self._processor.process(offers)
+        return True
+
+    def _offer_due(self) -> None:
+        planned = self.ledger.due_results(self.clock.now(), *_reoffering())
+        if planned:
+            self.ledger.commit_offered([self._offered(item) for item in planned])
+
+    def _offered(self, planned: PlannedResult) -> OfferedResult:
+        envelope = replace(planned.envelope, message_id=self.new_message_id())
+        return OfferedResult(envelope, self._wall(), self.clock.now(), Status.RECEIVED, planned.id)
+
+    def new_guid(self) -> str:
+        """Return a new GUID, the same ones in the same order for the same seed."""
+        with self._ids_lock:
+            return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+
+    def new_message_id(self) -> str:
+        """Return a new ebMS MessageId of Logius' side."""
+        return f"{self.new_guid()}@{HOST_OF_IDS}"
+
+    # -- what a face brings in -----------------------------------------------------------------------------------------------------------
+
+    def offer_of(self, envelope: Envelope, *, refused_because: str = "") -> Offer:
+        """Return the offer to store for an envelope that came in now."""
+        state = State.REFUSED if refused_because else State.ACCEPTED
+        return Offer(envelope, self._wall(), self.clock.now(), state, note=refused_because)
+
+    def call_of(self, operation: str, subject: str, status: int) -> Call:
+        """Return the call to store for something that was asked now."""
+        return Call(operation, subject, status, self._wall(), self.clock.now())
+
+    def accept(self, envelope: Envelope) -> None:
+        """Store an offer at once, without a face; returns after the commit."""
+        offer = self.offer_of(envelope)
+        self.ledger.write([lambda writing: writing.add_offers([offer])])
+        self.wake()
+
+    # -- what cases and testers do -------------------------------------------------------------------------------------------------------
+
+    def advance(self, **by: float) -> datetime:
+        """Move the business clock (``days=6``, ``hours=1``), do what became due on the way in its order, and return the new moment."""
+        until = self.clock.now() + timedelta(**by)
+        while (left := until - self.clock.now()) > timedelta():
+            self.settle()
+            self.clock.advance(min(left, self._next_step(left)))
+        self.settle()
+        return self.clock.now()
+
+    def _next_step(self, left: timedelta) -> timedelta:
+        """Return how far the clock can move before something is due: re-offers a day apart must not fall together."""
+        now = self.clock.now()
+        moments = [self.ledger.next_due(), self.ledger.next_reoffer(*_reoffering())]
+        ahead = [moment - now for moment in moments if moment is not None and moment > now]
+        return max(min([*ahead, left]), timedelta(milliseconds=1))
+
+    def fault(self, name: str, **parameters: Any) -> Fault:
+        """Set a scripted fault; raises ``FaultError``."""
+        return self.faults.script(name, **parameters)
+
+    def set_burger(self, bsn: str, *, wants: bool) -> None:
+        """Change whether a citizen takes letters of this Afnemer."""
+        self.register.set_burger(bsn, wants=wants)
+        self._keep_register()
+
+    def set_bericht_type(self, name: str, *, is_active: bool) -> None:
+        """Make, activate or deactivate a BerichtType."""
+        self.register.set_bericht_type(name, is_active=is_active)
+        self._keep_register()
+
+    def _keep_register(self) -> None:
+        stored = self.register.to_json()
+
+        def work(writing: Writing) -> None:
+            writing.put_setting(_REGISTER, stored)
+
+        self.ledger.write([work])
+
+    def _load_register(self) -> None:
+        stored = self.ledger.setting(_REGISTER)
+        if stored is not None:
+            self.register.load(stored)
+
+    def lose(self, **last: float) -> int:
+        """Lose everything received in the last hours (``hours=4``), as in a calamity; return how many messages."""
+        with self._working:
+            return self.ledger.lose(self.clock.now() - timedelta(**last))
+
+    def fresh_start(self) -> None:
+        """Begin a case: no faults, no open results, the business clock with the wall clock; the ledger keeps what it has."""
+        with self._working:
+            self.faults.clear()
+            self.before_marking = None
+            self.settle()
+            self.ledger.close_open_results()
+            self.clock.reset()
+
+    def mark(self) -> Mark:
+        """Return the present place in the ledger."""
+        return Mark(self.ledger.last_seq(), self.ledger.last_call())
+
+    def offers(self, since: Mark) -> Sequence[Offer]:
+        """Return what the Afnemer offered since a mark, refused offers included; processed ones carry their grading."""
+        return self.ledger.offers(since.message)
+
+    def results(self, since: Mark) -> Sequence[OfferedResult]:
+        """Return the results that were offered since a mark."""
+        return self.ledger.results(since.message)
+
+    def calls(self, since: Mark) -> Sequence[Call]:
+        """Return the calls since a mark."""
+        return self.ledger.calls(since.call)
+
+    def berichten(self, since: Mark) -> Sequence[StoredBericht]:
+        """Return what became of each bericht that was offered since a mark."""
+        return self.ledger.berichten(since.message)
+
+
+def _reoffering() -> tuple[float, float]:
+    return limits().reoffer_window.total_seconds(), limits().reoffer_interval.total_seconds()

@@ -1,0 +1,272 @@
+"""The control face, ``/besturing/v1``: what cases and testers use to move the clock, set faults, change citizens and read the ledger.
+
+Errors are problem details (RFC 9457); BSNs that come from the ledger are masked.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import yaml
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from conformance import specs
+from conformance.berichtenbox.box import Berichtenbox
+from conformance.berichtenbox.faults import KINDS, Fault, FaultError
+from conformance.berichtenbox.http import BodyTooLarge, no_content, read_body
+from conformance.berichtenbox.ledger import Offer, OfferedResult
+from conformance.masking import mask
+from conformance.messages.identities import is_bsn_shaped
+from conformance.messages.moments import write_moment
+from conformance.rules.findings import Finding
+
+PATH: Final = "/besturing/v1"
+_LARGEST_NUMBER: Final = 1e9
+_LONGEST_NUMBER: Final = 15
+_LONGEST_STEP: Final = timedelta(days=366)
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+class ProblemError(ValueError):
+    """A request that cannot be done: becomes problem details with this status."""
+
+    def __init__(self, detail: str, status: int = 400) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class ControlFace:
+    """The operations of the control face, on one Berichtenbox."""
+
+    def __init__(self, box: Berichtenbox) -> None:
+        self._box = box
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes below ``/besturing/v1``."""
+        routes: list[tuple[str, str, _Handler]] = [
+            ("GET", "/klok", self.clock),
+            ("POST", "/klok", self.advance),
+            ("DELETE", "/klok", self.reset_clock),
+            ("GET", "/fouten", self.faults),
+            ("POST", "/fouten", self.set_fault),
+            ("DELETE", "/fouten", self.clear_faults),
+            ("GET", "/foutsoorten", self.fault_kinds),
+            ("POST", "/burgers", self.set_burger),
+            ("GET", "/berichttypes", self.bericht_types),
+            ("PUT", "/berichttypes/{naam}", self.set_bericht_type),
+            ("POST", "/calamiteit", self.calamity),
+            ("GET", "/stand", self.counts),
+            ("GET", "/aanleveringen", self.offers),
+            ("GET", "/verwerkingsberichten", self.results),
+            ("GET", "/berichten/{bericht_id}", self.bericht),
+            ("GET", "/openapi.json", self.openapi),
+        ]
+        return [Mount(PATH, routes=[Route(path, _guarded(handler), methods=[method]) for method, path, handler in routes])]
+
+    # -- clock -----------------------------------------------------------------------------------------------------------------------------
+
+    async def clock(self, _request: Request) -> Response:
+        """Return the moment on the business clock, and how far it is ahead."""
+        clock = self._box.clock
+        return JSONResponse({"nu": write_moment(clock.now()), "voorSeconden": clock.ahead.total_seconds()})
+
+    async def advance(self, request: Request) -> Response:
+        """Move the clock ahead by ``dagen``, ``uren`` and ``seconden``."""
+        body = await _body(request, {"dagen", "uren", "seconden"})
+        by = timedelta(days=_number(body, "dagen"), hours=_number(body, "uren"), seconds=_number(body, "seconden"))
+        if not timedelta() < by <= _LONGEST_STEP:
+            raise ProblemError(f"the clock moves ahead by more than 0 and at most {_LONGEST_STEP.days} days; give dagen, uren or seconden")
+        await run_in_threadpool(self._box.advance, seconds=by.total_seconds())
+        return await self.clock(request)
+
+    async def reset_clock(self, request: Request) -> Response:
+        """Let the business clock run with the wall clock again."""
+        self._box.clock.reset()
+        return await self.clock(request)
+
+    # -- faults ----------------------------------------------------------------------------------------------------------------------------
+
+    async def faults(self, _request: Request) -> Response:
+        """Return the faults that are set."""
+        return JSONResponse({"fouten": [_shown_fault(fault) for fault in self._box.faults.all()]})
+
+    async def set_fault(self, request: Request) -> Response:
+        """Set a fault: ``naam``, and ``op``, ``overslaan``, ``keren`` or ``kans`` with ``seed``; ``waarden`` holds its own parameters."""
+        body = await _body(request, {"naam", "op", "overslaan", "keren", "kans", "seed", "maximaalOpRij", "waarden"})
+        values = body.get("waarden", {})
+        if not isinstance(values, dict):
+            raise ProblemError("waarden is an object with the parameters of the fault")
+        name, on = str(body.get("naam", "")), body.get("op")
+        if "kans" in body:
+            if not isinstance(body.get("seed"), int):
+                raise ProblemError("kans needs a seed (a whole number), so that the run can be repeated")
+            fault = self._box.faults.draw(name, on=on, seed=body["seed"], chance=body["kans"], max_in_a_row=body.get("maximaalOpRij", 3), **values)
+        else:
+            fault = self._box.faults.script(name, on=on, skip=body.get("overslaan", 0), times=body.get("keren", 1), **values)
+        return JSONResponse(_shown_fault(fault), 201)
+
+    async def clear_faults(self, _request: Request) -> Response:
+        """Forget every fault."""
+        self._box.faults.clear()
+        return no_content()
+
+    async def fault_kinds(self, _request: Request) -> Response:
+        """Return every fault there is, with what it does and its parameters."""
+        shown = [
+            {"naam": kind.name, "doet": kind.does, "op": [str(point) for point in kind.points], "waarden": dict(kind.parameters)}
+            for kind in KINDS.values()
+        ]
+        return JSONResponse({"foutsoorten": shown})
+
+    # -- register --------------------------------------------------------------------------------------------------------------------------
+
+    async def set_burger(self, request: Request) -> Response:
+        """Say whether a citizen, by ``bsn`` in the body and never in a URL, takes letters of this Afnemer."""
+        body = await _body(request, {"bsn", "actief"})
+        bsn, wants = body.get("bsn"), body.get("actief")
+        if not isinstance(bsn, str) or not is_bsn_shaped(bsn) or not isinstance(wants, bool):
+            raise ProblemError("give bsn, a text of 9 digits, and actief, true or false")
+        await run_in_threadpool(self._box.set_burger, bsn, wants=wants)
+        return no_content()
+
+    async def bericht_types(self, _request: Request) -> Response:
+        """Return the BerichtTypes of the portal, and whether each is active."""
+        return JSONResponse({"berichtTypes": [{"naam": name, "actief": active} for name, active in sorted(self._box.register.bericht_types.items())]})
+
+    async def set_bericht_type(self, request: Request) -> Response:
+        """Make, activate or deactivate a BerichtType."""
+        body = await _body(request, {"actief"})
+        if not isinstance(body.get("actief"), bool):
+            raise ProblemError("give actief, true or false")
+        await run_in_threadpool(self._box.set_bericht_type, request.path_params["naam"], is_active=body["actief"])
+        return no_content()
+
+    async def calamity(self, request: Request) -> Response:
+        """Lose everything received in the last ``uren``."""
+        hours = _number(await _body(request, {"uren"}), "uren")
+        if not 0 < hours <= 24 * 366:
+            raise ProblemError("give uren, more than 0")
+        lost = await run_in_threadpool(self._box.lose, hours=hours)
+        return JSONResponse({"aanleveringen": lost})
+
+    # -- ledger ----------------------------------------------------------------------------------------------------------------------------
+
+    async def counts(self, _request: Request) -> Response:
+        """Return how many offers there are by state, and berichten by code."""
+        return JSONResponse(self._box.ledger.counts())
+
+    async def offers(self, request: Request) -> Response:
+        """Return the offers after sequence number ``na``, with what the rules say of them."""
+        return _masked({"aanleveringen": [_shown_offer(offer) for offer in self._box.ledger.offers(_after(request))]})
+
+    async def results(self, request: Request) -> Response:
+        """Return the offered results after sequence number ``na``."""
+        return _masked({"verwerkingsberichten": [_shown_result(item) for item in self._box.ledger.results(_after(request))]})
+
+    async def bericht(self, request: Request) -> Response:
+        """Return what became of a bericht, each time that it was offered."""
+        wanted = request.path_params["bericht_id"].lower()
+        found = [item for item in self._box.ledger.berichten(0) if item.bericht_id == wanted]
+        if not found:
+            raise ProblemError("no bericht with this id was offered", 404)
+        shown = [{"batchId": item.batch_id, "verwerkingsCode": item.code, "moment": write_moment(item.business)} for item in found]
+        return JSONResponse({"berichtId": wanted, "aanbiedingen": shown})
+
+    async def openapi(self, _request: Request) -> Response:
+        """Return the OpenAPI of this face."""
+        return JSONResponse(yaml.safe_load(specs.path("openapi/control.yaml").read_text(encoding="utf-8")))
+
+
+def _guarded(handler: _Handler) -> _Handler:
+    async def guarded(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ProblemError as error:
+            return problem(error.status, str(error))
+        except FaultError as error:
+            return problem(400, str(error))
+        except BodyTooLarge as error:
+            return problem(413, str(error))
+
+    return guarded
+
+
+def problem(status: int, detail: str) -> Response:
+    """Return problem details."""
+    titles = {400: "Onjuist verzoek", 404: "Niet gevonden", 413: "Te groot"}
+    content = {"type": "about:blank", "title": titles.get(status, "Fout"), "status": status, "detail": mask(detail)}
+    return JSONResponse(content, status, media_type="application/problem+json")
+
+
+async def _body(request: Request, keys: set[str]) -> dict[str, Any]:
+    try:
+        value = json.loads(await read_body(request) or b"{}")
+    except (ValueError, RecursionError):
+        raise ProblemError("the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise ProblemError("the body is a JSON object")
+    unknown = sorted(set(value) - keys)
+    if unknown:
+        raise ProblemError(f"unknown key {unknown[0][:40]!r}; known are {', '.join(sorted(keys))}")
+    return value
+
+
+def _number(body: dict[str, Any], key: str) -> float:
+    value = body.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST_NUMBER:  # NaN is not
+        raise ProblemError(f"{key} is a number")
+    return float(value)
+
+
+def _after(request: Request) -> int:
+    text = request.query_params.get("na", "0")
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
+        raise ProblemError("na is a sequence number, a whole number from 0")
+    return int(text)
+
+
+def _masked(value: Any) -> Response:
+    return Response(mask(json.dumps(value, ensure_ascii=False)), media_type="application/json")
+
+
+def _shown_fault(fault: Fault) -> dict[str, Any]:
+    return {
+        "naam": fault.name,
+        "op": str(fault.point),
+        "overslaan": fault.skip,
+        "keren": fault.times,
+        "kans": fault.chance,
+        "seed": fault.seed,
+        "gedaan": fault.fired,
+        "waarden": dict(fault.parameters),
+    }
+
+
+def _shown_offer(offer: Offer) -> dict[str, Any]:
+    findings: Sequence[Finding] = offer.grading.findings if offer.grading else ()
+    return {
+        "nummer": offer.seq,
+        "messageId": offer.envelope.message_id,
+        "action": offer.envelope.action,
+        "staat": offer.state,
+        "reden": offer.note,
+        "ontvangen": write_moment(offer.business),
+        "bevindingen": [
+            {"eis": item.requirement, "waar": item.where, "verwacht": item.expected, "gezien": item.seen, "notitie": item.is_note}
+            for item in findings
+        ],
+    }
+
+
+def _shown_result(result: OfferedResult) -> dict[str, Any]:
+    return {
+        "nummer": result.seq,
+        "messageId": result.envelope.message_id,
+        "status": result.status,
+        "aangeboden": write_moment(result.business),
+        "bytes": sum(len(part.content) for part in result.envelope.parts),
+    }

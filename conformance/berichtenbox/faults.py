@@ -1,0 +1,197 @@
+"""The ways in which the Berichtenbox misbehaves as the real one may: each a named fault.
+
+A fault is scripted (after ``skip`` occasions, ``times`` in a row) or drawn (a seed, a chance and a maximum in a row, so that a correct party always
+gets through and a run can be repeated). Chance without a seed does not exist here.
+"""
+
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+
+class FaultError(ValueError):
+    """A fault that does not exist, or a parameter that it does not take."""
+
+
+class Point(StrEnum):
+    """Where a fault strikes: an operation of the adapter face, or the making of a result."""
+
+    POST = "post"
+    POLL = "poll"
+    FETCH = "fetch"
+    PROCESS = "process"
+    RESULT = "result"
+
+
+_OPERATIONS: Final = (Point.POST, Point.POLL, Point.FETCH, Point.PROCESS)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """A named fault: what it does, where it can strike, and its parameters with their defaults."""
+
+    name: str
+    does: str
+    points: tuple[Point, ...] = (Point.RESULT,)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+KINDS: Final = {
+    kind.name: kind
+    for kind in (
+        FaultKind("unavailable", "answers 503", _OPERATIONS, {"retry_after_s": 0}),
+        FaultKind("error-500", "answers 500, as the adapter does for permanent faults", _OPERATIONS, {"text": "No CanSend action found"}),
+        FaultKind("slow", "waits before it answers", _OPERATIONS, {"delay_s": 0.2}),
+        FaultKind("reset-before-work", "drops the connection, and does nothing", _OPERATIONS),
+        FaultKind("reset-after-work", "does the work, then drops the connection", _OPERATIONS),
+        FaultKind("code", "gives berichten this VerwerkingsCode", parameters={"code": "TechnischProbleem", "berichten": None}),
+        FaultKind("no-result", "never offers the result"),
+        FaultKind("late", "offers the result days later", parameters={"days": 1.0}),
+        FaultKind("reoffer-same-id", "offers the result again after it was processed, same MessageId", parameters={"again": 1}),
+        FaultKind("reoffer-new-id", "offers the result again after it was processed, new MessageId", parameters={"again": 1, "days": 0.0}),
+        FaultKind("reorder", "offers results in a row last one first, a minute apart"),
+        FaultKind("split", "spreads one result over several", parameters={"parts": 2}),
+        FaultKind("gzip", "offers the result as a gzip file"),
+        FaultKind("stadium-absent", "leaves Stadium out"),
+        FaultKind("stadium-nil", "writes Stadium with xsi:nil"),
+        FaultKind("stadium-unknown", "writes a Stadium that nobody knows", parameters={"stadium": "NieuwStadium"}),
+        FaultKind("nil-bericht-id", "answers with the nil BerichtID", parameters={"code": "XmlValidatieTegenXsdValtNegatiefUit"}),
+        FaultKind("refusal-lists-all", "refuses the whole batch on the schema, and lists every BerichtID"),
+        FaultKind("unknown-bericht-id", "adds a BerichtID that was never offered"),
+        FaultKind("unknown-batch-id", "offers a result of a batch that was never offered, in front"),
+        FaultKind("unreadable-before", "offers a result that cannot be read, in front"),
+        FaultKind("foreign-message-before", "offers a message of another service, in front"),
+        FaultKind("several-parts", "puts another payload part in front"),
+        FaultKind("case-changed", "answers the ids in the other case"),
+        FaultKind("counters-wrong", "answers counters that do not fit the berichten"),
+        FaultKind("foreign-reference", "refers to a MessageId that the Afnemer never had"),
+        FaultKind("other-prefixes", "writes the same document with other namespace prefixes"),
+        FaultKind("empty", "offers a result without berichten, in front"),
+        FaultKind("doctype", "offers a result with a DOCTYPE and an external entity, in front", parameters={"url": ""}),
+        FaultKind("gzip-bomb", "offers a result that unpacks to 64 MB"),
+    )
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """A fault that waits for its moment."""
+
+    kind: FaultKind
+    point: Point
+    parameters: Mapping[str, Any]
+    skip: int = 0
+    times: int | None = 1
+    chance: float | None = None
+    seed: int | None = None
+    max_in_a_row: int = 3
+    fired: int = 0
+    _in_a_row: int = 0
+    _draw: random.Random | None = None
+
+    def __post_init__(self) -> None:
+        if self.chance is not None:
+            self._draw = random.Random(self.seed)  # noqa: S311  # a repeatable draw, no secret
+
+    def __repr__(self) -> str:
+        return f"<Fault {self.kind.name} on {self.point}: fired {self.fired}x>"
+
+    @property
+    def name(self) -> str:
+        """The name of the fault."""
+        return self.kind.name
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it will never strike again."""
+        return self.times is not None and self.fired >= self.times
+
+    def strikes(self) -> bool:
+        """Tell whether it strikes on this occasion, and remember that it did."""
+        if self.is_spent:
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        if self._draw is not None and not self._is_drawn(self._draw):
+            self._in_a_row = 0
+            return False
+        self._in_a_row += 1
+        self.fired += 1
+        return True
+
+    def _is_drawn(self, draw: random.Random) -> bool:
+        drawn = draw.random() < (self.chance or 0.0)
+        return drawn and self._in_a_row < self.max_in_a_row
+
+
+class FaultPlan:
+    """The faults that are set; safe to ask from any thread."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def script(self, name: str, *, on: str | None = None, skip: int = 0, times: int | None = 1, **parameters: Any) -> Fault:
+        """Set a fault that strikes ``times`` in a row (``None``: always) after ``skip`` occasions; raises :class:`FaultError`."""
+        _check_count("skip", skip, 0)
+        if times is not None:
+            _check_count("times", times, 1)
+        return self._add(_fault(name, on, parameters, skip=skip, times=times))
+
+    def draw(self, name: str, *, seed: int, chance: float, on: str | None = None, max_in_a_row: int = 3, **parameters: Any) -> Fault:
+        """Set a fault that strikes with a chance, at most ``max_in_a_row`` times in a row; raises :class:`FaultError`."""
+        if not isinstance(chance, int | float) or not 0 < chance < 1:
+            raise FaultError(f"chance = {chance!r}: expected a number between 0 and 1")
+        _check_count("max_in_a_row", max_in_a_row, 1)
+        return self._add(_fault(name, on, parameters, times=None, chance=float(chance), seed=seed, max_in_a_row=max_in_a_row))
+
+    def _add(self, fault: Fault) -> Fault:
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def striking(self, point: Point) -> Sequence[Fault]:
+        """Return the faults that strike at ``point`` on this occasion, in the order in which they were set."""
+        with self._lock:
+            if not self._faults:
+                return ()
+            return [fault for fault in self._faults if fault.point is point and fault.strikes()]
+
+    def all(self) -> Sequence[Fault]:
+        """Return every fault that was set and not cleared."""
+        with self._lock:
+            return tuple(self._faults)
+
+    def clear(self) -> None:
+        """Forget every fault."""
+        with self._lock:
+            self._faults.clear()
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise FaultError(f"{name} = {value!r}: expected a whole number of at least {least}")
+
+
+def _fault(name: str, on: str | None, parameters: Mapping[str, Any], **rest: Any) -> Fault:
+    kind = KINDS.get(name)
+    if kind is None:
+        raise FaultError(f"there is no fault {name!r}; known are: {', '.join(sorted(KINDS))}")
+    unknown = sorted(set(parameters) - set(kind.parameters))
+    if unknown:
+        raise FaultError(f"fault {name} has no parameter {unknown[0]!r}; it takes: {', '.join(sorted(kind.parameters)) or 'none'}")
+    point = _point(kind, on)
+    return Fault(kind, point, {**kind.parameters, **parameters}, **rest)
+
+
+def _point(kind: FaultKind, on: str | None) -> Point:
+    if on is None:
+        return kind.points[0]
+    allowed = {str(point): point for point in kind.points}
+    if on not in allowed:
+        raise FaultError(f"fault {kind.name} cannot strike on {on!r}, only on: {', '.join(allowed)}")
+    return allowed[on]

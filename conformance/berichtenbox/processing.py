@@ -1,0 +1,135 @@
+"""Processes accepted offers: reads them, grades them, decides each bericht, and plans the results; all of it in one commit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from conformance.berichtenbox.decide import Circumstances, decide
+from conformance.berichtenbox.faults import FaultPlan, Point
+from conformance.berichtenbox.ledger import Before, Ledger, Offer, PlannedResult, Processed, State, StoredBericht
+from conformance.berichtenbox.register import Register
+from conformance.berichtenbox.results import Draft, drafts_of, forced_codes
+from conformance.messages.batch import Batch
+from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, Envelope
+from conformance.messages.identities import is_guid
+from conformance.messages.verwerkingsbericht import Resultaat, Verwerkingsbericht, VerwerkingsCode
+from conformance.rules.findings import Connection, Earlier, Grading, Knowledge
+from conformance.rules.grading import Reading, grade_reading, read_offer
+
+AT_ONCE: Final = 200
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one round of processing adds up to, while it is collected."""
+
+    gradings: dict[int, tuple[State, Grading | None]]
+    berichten: list[StoredBericht]
+    results: list[PlannedResult]
+
+
+class Processor:
+    """Turns accepted offers into decided berichten and planned results."""
+
+    def __init__(self, ledger: Ledger, connection: Connection, register: Register, faults: FaultPlan, now: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._connection = connection
+        self._register = register
+        self._faults = faults
+        self._now = now
+
+    def process(self, offers: Sequence[Offer]) -> Sequence[PlannedResult]:
+        """Process offers in their order and commit the outcome; return the results that were planned."""
+        readings = [read_offer(payload_of(offer.envelope)) for offer in offers]
+        before = self._before(offers, readings)
+        outcome = Outcome({}, [], [])
+        for offer, reading in zip(offers, readings, strict=True):
+            self._process_one(offer, reading, before, outcome)
+        self._ledger.commit_processed(Processed(outcome.gradings, outcome.berichten, outcome.results))
+        return outcome.results
+
+    def _before(self, offers: Sequence[Offer], readings: Sequence[Reading]) -> Before:
+        batches = [reading.batch for reading in readings if reading.batch is not None]
+        return self._ledger.before(
+            [batch.batch_id.lower() for batch in batches],
+            [bericht.bericht_id.lower() for batch in batches for bericht in batch.berichten],
+            [offer.envelope.message_id or "" for offer in offers],
+        )
+
+    def _process_one(self, offer: Offer, reading: Reading, before: Before, outcome: Outcome) -> None:
+        grading = grade_reading(reading, self._knowledge(offer, before), offer.envelope)
+        message_id = offer.envelope.message_id or ""
+        is_duplicate = message_id in before.message_ids
+        outcome.gradings[offer.seq] = (State.DUPLICATE if is_duplicate else State.PROCESSED, grading)
+        before.message_ids[message_id] = offer.seq
+        if is_duplicate or reading.batch is None or not is_guid(reading.batch.batch_id):
+            # Without a BatchID there is nothing to echo: no result comes, only the acknowledgment. The operator sees it.
+            return
+        self._decide(offer, reading.batch, grading, before, outcome)
+
+    def _knowledge(self, offer: Offer, before: Before) -> Knowledge:
+        return Knowledge(
+            received=offer.business,
+            connection=self._connection,
+            bericht_types=self._register.bericht_types,
+            batches=before.batches,
+            earlier=before.earlier,
+            message_ids=before.message_ids.keys(),
+        )
+
+    def _decide(self, offer: Offer, batch: Batch, grading: Grading, before: Before, outcome: Outcome) -> None:
+        faults = self._faults.striking(Point.RESULT)
+        decided = forced_codes(decide(batch, grading, Circumstances(before.stored, self._register.wants)), faults)
+        now = self._now()
+        outcome.berichten.extend(_remember(offer, batch, decided, before, now))
+        result = Verwerkingsbericht.about(batch.bericht_leverancier_id, batch.batch_id, offer.business, now, decided)
+        outcome.results.extend(self._plan(offer, draft, now) for draft in drafts_of(result, faults))
+
+    def _plan(self, offer: Offer, draft: Draft, now: datetime) -> PlannedResult:
+        envelope = replace(
+            offer.envelope,
+            from_party=self._connection.logius_party,
+            from_role=ROLE_LOGIUS,
+            to_party=offer.envelope.from_party,
+            to_role=ROLE_AFNEMER,
+            action=draft.action,
+            message_id=None,
+            ref_to_message_id=draft.reference or offer.envelope.message_id,
+            parts=draft.parts(),
+        )
+        return PlannedResult(
+            envelope,
+            draft.result.leverancier_code,
+            draft.result.batch_id,
+            now + draft.delay,
+            draft.again_same_id,
+            draft.again_new_id,
+            draft.again_after.total_seconds(),
+        )
+
+
+def payload_of(envelope: Envelope) -> bytes:
+    """Return the payload that is to be read: the first part that looks like XML, else the first part, else nothing."""
+    for part in envelope.parts:
+        if part.content.lstrip()[:1] == b"<":
+            return part.content
+    return envelope.parts[0].content if envelope.parts else b""
+
+
+def _remember(offer: Offer, batch: Batch, decided: Sequence[Resultaat], before: Before, now: datetime) -> list[StoredBericht]:
+    """Return the rows of what became of each bericht, and let the offers behind this one know."""
+    stored = []
+    batch_id = batch.batch_id.lower()
+    before.batches[batch_id] = before.batches.get(batch_id, frozenset()) | {bericht.bericht_id.lower() for bericht in batch.berichten}
+    # A batch that is refused as a whole has one result, for all of them.
+    codes = [item.code for item in decided] if len(decided) == len(batch.berichten) else [decided[0].code] * len(batch.berichten)
+    for position, (bericht, code) in enumerate(zip(batch.berichten, codes, strict=True)):
+        bericht_id, digest = bericht.bericht_id.lower(), bericht.digest()
+        is_stored = code is VerwerkingsCode.VERWERKT
+        if is_stored:
+            before.stored.add(bericht_id)
+        if is_stored or bericht_id not in before.earlier:
+            before.earlier[bericht_id] = Earlier(digest, bericht.gebruiker_id, is_stored)
+        stored.append(StoredBericht(offer.seq, position, batch_id, bericht_id, bericht.gebruiker_id, bericht.bericht_type, digest, code, now))
+    return stored

@@ -1,0 +1,208 @@
+"""The tables of the ledger, and how a row becomes a value."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Row, String, Table, Text
+
+from conformance.berichtenbox.ledger import Call, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht
+from conformance.messages.envelope import Envelope, Part
+from conformance.messages.verwerkingsbericht import VerwerkingsCode
+from conformance.rules.findings import Finding, Grading
+
+metadata: Final = MetaData()
+
+_ENVELOPE: Final = tuple(item.name for item in fields(Envelope) if item.name != "parts")
+
+
+def _envelope_columns() -> list[Column[Any]]:
+    return [*(Column(name, String) for name in _ENVELOPE), Column("parts", Text), Column("content", LargeBinary)]
+
+
+message = Table(
+    "message",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("is_offer", Boolean, nullable=False),
+    *_envelope_columns(),
+    Column("state", String),
+    Column("status", String, nullable=False),
+    Column("event", String),
+    Column("wall", Float, nullable=False),
+    Column("business", Float, nullable=False),
+    Column("result_id", Integer),
+    Column("grading", Text),
+    Column("note", Text),
+    Index("message_by_id", "message_id"),
+    Index("message_by_state", "state", "status"),
+)
+
+bericht = Table(
+    "bericht",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("offer_seq", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("batch_id", String, nullable=False),
+    Column("bericht_id", String, nullable=False),
+    Column("gebruiker_id", String, nullable=False),
+    Column("bericht_type", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("business", Float, nullable=False),
+    Column("is_lost", Boolean, nullable=False, default=False),
+    Index("bericht_by_id", "bericht_id"),
+    Index("bericht_by_batch", "batch_id"),
+)
+
+result = Table(
+    "result",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *_envelope_columns(),
+    Column("oin", String, nullable=False),
+    Column("batch_id", String, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("again_same_id", Integer, nullable=False),
+    Column("again_new_id", Integer, nullable=False),
+    Column("again_after_s", Float, nullable=False),
+    Column("first_offered", Float),
+    Column("last_offered", Float),
+    Column("offers", Integer, nullable=False),
+    Column("is_done", Boolean, nullable=False),
+    Index("result_by_due", "is_done", "due"),
+)
+
+call = Table(
+    "call",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("operation", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("wall", Float, nullable=False),
+    Column("business", Float, nullable=False),
+)
+
+setting = Table("setting", metadata, Column("key", String, primary_key=True), Column("value", Text, nullable=False))
+
+
+def at(moment: float) -> datetime:
+    """Return the UTC moment of a stored number of seconds."""
+    return datetime.fromtimestamp(moment, UTC)
+
+
+def envelope_row(envelope: Envelope) -> dict[str, Any]:
+    """Return the columns of an envelope: its parts described in JSON, their bytes one after another."""
+    parts = [[part.content_type, part.name, part.content_id, len(part.content)] for part in envelope.parts]
+    row: dict[str, Any] = {name: getattr(envelope, name) for name in _ENVELOPE}
+    return row | {"parts": json.dumps(parts), "content": b"".join(part.content for part in envelope.parts)}
+
+
+def envelope_of(row: Row[Any]) -> Envelope:
+    """Return the envelope that a row holds."""
+    values = {name: getattr(row, name) for name in _ENVELOPE}
+    return Envelope(**values, parts=_parts(json.loads(row.parts), row.content))
+
+
+def _parts(described: Sequence[Sequence[Any]], content: bytes) -> tuple[Part, ...]:
+    parts, start = [], 0
+    for content_type, name, content_id, size in described:
+        parts.append(Part(content[start : start + size], content_type, name, content_id))
+        start += size
+    return tuple(parts)
+
+
+def offer_row(offer: Offer) -> dict[str, Any]:
+    """Return the columns of an offer that comes in."""
+    return envelope_row(offer.envelope) | {
+        "is_offer": True,
+        "state": offer.state,
+        "status": offer.status,
+        "wall": offer.wall.timestamp(),
+        "business": offer.business.timestamp(),
+        "note": offer.note,
+    }
+
+
+def offer_of(row: Row[Any]) -> Offer:
+    """Return the offer that a row holds."""
+    grading = read_grading(row.grading) if row.grading else None
+    return Offer(envelope_of(row), at(row.wall), at(row.business), State(row.state), Status(row.status), row.seq, grading, row.note or "")
+
+
+def offered_row(offered: OfferedResult) -> dict[str, Any]:
+    """Return the columns of a result that is offered."""
+    return envelope_row(offered.envelope) | {
+        "is_offer": False,
+        "status": offered.status,
+        "event": "RECEIVED",
+        "wall": offered.wall.timestamp(),
+        "business": offered.business.timestamp(),
+        "result_id": offered.result_id,
+    }
+
+
+def offered_of(row: Row[Any]) -> OfferedResult:
+    """Return the offered result that a row holds."""
+    return OfferedResult(envelope_of(row), at(row.wall), at(row.business), Status(row.status), row.result_id, row.seq)
+
+
+def planned_row(planned: PlannedResult) -> dict[str, Any]:
+    """Return the columns of a result that is planned."""
+    return envelope_row(planned.envelope) | {
+        "oin": planned.oin,
+        "batch_id": planned.batch_id,
+        "due": planned.due.timestamp(),
+        "again_same_id": planned.again_same_id,
+        "again_new_id": planned.again_new_id,
+        "again_after_s": planned.again_after_s,
+        "offers": 0,
+        "is_done": False,
+    }
+
+
+def planned_of(row: Row[Any]) -> PlannedResult:
+    """Return the planned result that a row holds."""
+    first = at(row.first_offered) if row.first_offered is not None else None
+    return PlannedResult(
+        envelope_of(row), row.oin, row.batch_id, at(row.due), row.again_same_id, row.again_new_id, row.again_after_s, row.id, first, row.offers
+    )
+
+
+def bericht_row(stored: StoredBericht) -> dict[str, Any]:
+    """Return the columns of what became of a bericht."""
+    names = ("offer_seq", "position", "batch_id", "bericht_id", "gebruiker_id", "bericht_type", "digest", "code")
+    return {name: getattr(stored, name) for name in names} | {"business": stored.business.timestamp(), "is_lost": False}
+
+
+def bericht_of(row: Row[Any]) -> StoredBericht:
+    """Return what became of a bericht, from its row."""
+    code, business = VerwerkingsCode(row.code), at(row.business)
+    return StoredBericht(row.offer_seq, row.position, row.batch_id, row.bericht_id, row.gebruiker_id, row.bericht_type, row.digest, code, business)
+
+
+def call_row(made: Call) -> dict[str, Any]:
+    """Return the columns of a call."""
+    moments = {"wall": made.wall.timestamp(), "business": made.business.timestamp()}
+    return {"operation": made.operation, "subject": made.subject, "status": made.status} | moments
+
+
+def call_of(row: Row[Any]) -> Call:
+    """Return the call that a row holds."""
+    return Call(row.operation, row.subject, row.status, at(row.wall), at(row.business), row.seq)
+
+
+def write_grading(grading: Grading) -> str:
+    """Return a grading as JSON text."""
+    findings = [[item.requirement, item.where, item.expected, item.seen, item.is_note, item.bericht] for item in grading.findings]
+    return json.dumps({"findings": findings, "decided": sorted(grading.decided), "valid": grading.is_schema_valid})
+
+
+def read_grading(text: str) -> Grading:
+    """Return the grading of a JSON text."""
+    stored: Mapping[str, Any] = json.loads(text)
+    return Grading(tuple(Finding(*item) for item in stored["findings"]), frozenset(stored["decided"]), stored["valid"])
