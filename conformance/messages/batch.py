@@ -44,8 +44,11 @@ class Bijlage:
 
     def octets(self) -> bytes:
         """Return the bytes of the attachment; raises :class:`InvalidBase64`."""
+        inhoud = self._on_one_line()
+        if len(inhoud) % 4:  # Python lets padding that is not needed through
+            raise InvalidBase64("Inhoud is not base64")
         try:
-            return base64.b64decode(self._on_one_line(), validate=True)
+            return base64.b64decode(inhoud, validate=True)
         except (binascii.Error, ValueError):
             raise InvalidBase64("Inhoud is not base64") from None
 

@@ -7,6 +7,7 @@ import re
 import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import NoReturn
 
 from lxml import etree
@@ -118,7 +119,7 @@ def _check_before(data: bytes, limits: Limits) -> None:
     if markup > limits.markup:
         raise XmlRefused(Refusal.TOO_MANY_ELEMENTS, f"the document has {markup} times '<', at most {limits.markup} are read")
     # The attributes proper are counted after parsing; a text may quote things as well, so this only bounds what parsing costs.
-    if sum(1 for _ in _ATTRIBUTE.finditer(data)) > limits.markup:
+    if next(islice(_ATTRIBUTE.finditer(data), limits.markup, None), None) is not None:
         raise XmlRefused(Refusal.TOO_MANY_ATTRIBUTES, f"the document has more than {limits.markup} attributes")
     _check_head(data)
 
