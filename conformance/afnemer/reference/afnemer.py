@@ -1,0 +1,138 @@
+"""The reference Afnemer as one party: it sends, receives, and can be driven through the test-control verbs."""
+
+import tempfile
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from conformance.afnemer.reference.gateway import Gateway
+from conformance.afnemer.reference.receiving import Receiver
+from conformance.afnemer.reference.sending import Connection, Sender
+from conformance.afnemer.reference.store import Store
+from conformance.messages.moments import read_moment
+
+_MOST_ROUNDS: Final = 60
+
+
+class ReferenceAfnemer:
+    """An Afnemer that does it right.
+
+    ``connection`` holds the ``BERICHTENBOX_*`` variables that every driver gives: ``ADAPTER`` (the REST API), ``CPA_ID``, ``OIN``, ``LOGIUS_OIN``,
+    ``BERICHT_TYPES`` (separated by commas) and ``SEED``; ``AFNEMER_MAP`` says where its database goes. Subclasses replace one of its halves.
+    """
+
+    sender_class: type[Sender] = Sender
+    receiver_class: type[Receiver] = Receiver
+    gateway_class: type[Gateway] = Gateway
+
+    def __init__(self, connection: Mapping[str, str]) -> None:
+        self._connection = Connection(
+            adapter=connection["BERICHTENBOX_ADAPTER"],
+            cpa_id=connection["BERICHTENBOX_CPA_ID"],
+            oin=connection["BERICHTENBOX_OIN"],
+            logius_oin=connection["BERICHTENBOX_LOGIUS_OIN"],
+            bericht_types=tuple(connection["BERICHTENBOX_BERICHT_TYPES"].split(",")),
+        )
+        self._own_directory = None if connection.get("AFNEMER_MAP") else tempfile.TemporaryDirectory(prefix="afnemer-")
+        self._directory = Path(connection.get("AFNEMER_MAP") or self._own_directory.name)  # type: ignore[union-attr]  # one of the two is there
+        self._seed = int(connection.get("BERICHTENBOX_SEED", "0"))
+        self._working = threading.RLock()
+        self._stopping = threading.Event()
+        self._worker: threading.Thread | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self.store = Store(self._directory / "afnemer.db")
+        self.gateway = self.gateway_class(self._connection.adapter)
+        self.sender = self.sender_class(self._connection, self.store, self.gateway, self.now, self._seed)
+        self.receiver = self.receiver_class(self._connection, self.store, self.gateway, self.sender.offer_again)
+        self._seed += 1  # after a restart other ids, and still the same ones for the same seed
+
+    def now(self) -> datetime:
+        """Return the moment on this Afnemer's clock."""
+        return datetime.now(UTC)
+
+    # -- working ---------------------------------------------------------------------------------------------------------------------------
+
+    def work(self) -> bool:
+        """Send what waits and handle what came; return whether anything happened."""
+        with self._working:
+            has_sent = self.sender.send_waiting()
+            return self.receiver.receive() or has_sent
+
+    def settle(self) -> bool:
+        """Work until there is nothing left to do, and tell whether that is so."""
+        return any(self._is_idle() for _ in range(_MOST_ROUNDS))
+
+    def _is_idle(self) -> bool:
+        return not self.work() and not self.store.outbox() and not self.receiver.is_troubled
+
+    def start(self, every_s: float) -> None:
+        """Work in the background from now on, each ``every_s`` seconds."""
+
+        def run() -> None:
+            while not self._stopping.wait(every_s):
+                self.work()
+
+        self._worker = threading.Thread(target=run, name="afnemer", daemon=True)
+        self._worker.start()
+
+    def restart(self) -> bool:
+        """Forget everything that is not on disk, and begin again."""
+        with self._working:
+            self._close_parts()
+            self._open()
+        return True
+
+    def _close_parts(self) -> None:
+        self.store.close()
+        self.gateway.close()
+
+    def close(self) -> None:
+        """Stop."""
+        self._stopping.set()
+        if self._worker is not None:
+            self._worker.join()
+        self._close_parts()
+        if self._own_directory is not None:
+            self._own_directory.cleanup()
+
+    # -- being driven ----------------------------------------------------------------------------------------------------------------------
+
+    def gezondheid(self) -> dict[str, Any]:
+        """Tell that this Afnemer is there."""
+        return {"status": "ok"}
+
+    def berichten(self, verzoek: Mapping[str, Any]) -> dict[str, Any]:
+        """Deliver letters now; letters that fail the own checks are kept for a person, and do not leave."""
+        with self._working:
+            ids = self.sender.deliver(verzoek["berichten"], verzoek.get("perBatch"))
+        return {"berichten": [{"berichtId": bericht_id, "batchId": batch_id} for bericht_id, batch_id in ids]}
+
+    def bericht(self, bericht_id: str) -> dict[str, Any] | None:
+        """Tell where a bericht stands, or ``None``."""
+        stored = self.store.bericht(bericht_id)
+        if stored is None:
+            return None
+        return {
+            "berichtId": stored.bericht_id,
+            "batchId": stored.batch_id,
+            "status": stored.status,
+            "verwerkingsCode": stored.code,
+            "verwerkt": stored.verwerkt,
+        }
+
+    def herlevering(self, verzoek: Mapping[str, Any]) -> dict[str, Any]:
+        """Deliver again everything that was offered from ``vanaf`` to ``tot``."""
+        with self._working:
+            count = self.sender.redeliver(_moment(verzoek, "vanaf"), _moment(verzoek, "tot"))
+        return {"aantal": count}
+
+
+def _moment(verzoek: Mapping[str, Any], key: str) -> datetime:
+    moment = read_moment(str(verzoek.get(key)))
+    if moment is None:
+        raise ValueError(f"{key} is no RFC 3339 time")
+    return moment.at

@@ -1,0 +1,132 @@
+"""The receiving half: fetch, read, apply once, react, and only then mark as processed."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from conformance.afnemer.reference.gateway import Gateway, PermanentTroubleError, TemporaryTroubleError
+from conformance.afnemer.reference.sending import Connection
+from conformance.afnemer.reference.store import Store, StoredBericht
+from conformance.messages.envelope import Action, Envelope
+from conformance.messages.guard import Limits, XmlRefused, parse
+from conformance.messages.identities import is_nil
+from conformance.messages.unpack import RESULT_LIMIT, PackedTooMuch, unpack
+from conformance.messages.verwerkingsbericht import Resultaat, UnreadableResult, Verwerkingsbericht, VerwerkingsCode, read_verwerkingsbericht
+from conformance.transport.adapter import RequestRefused
+
+MOST_OFFERS: Final = 5
+_RESULT_LIMITS: Final = Limits(size=RESULT_LIMIT)
+
+# What a refused bericht becomes when nothing can be mended by itself: another channel, or the list of a person.
+_AFTER_REFUSAL: Final = {
+    VerwerkingsCode.NIET_ACTIEF_OF_GEABONNEERD: "ander-kanaal",
+    VerwerkingsCode.BERICHT_TYPE_NIET_ONDERSTEUND: "handmatig",
+    VerwerkingsCode.PUBLICATIE_DATUM: "handmatig",
+    VerwerkingsCode.BIJLAGE_TE_GROOT: "handmatig",
+    VerwerkingsCode.OIN_IN_CPA: "handmatig",
+    VerwerkingsCode.XML_VALIDATIE: "handmatig",
+    # Stored before, says Logius; without the result that said so a person has to look: paper would come twice, and silence helps nobody.
+    VerwerkingsCode.BERICHT_BESTAAT_AL: "handmatig",
+}
+_MENDED_BY_OFFERING_AGAIN: Final = frozenset({VerwerkingsCode.TECHNISCH_PROBLEEM, VerwerkingsCode.AANMAAK_DATUM})
+_AFTER_TOO_MANY: Final = {VerwerkingsCode.TECHNISCH_PROBLEEM: "ander-kanaal", VerwerkingsCode.AANMAAK_DATUM: "handmatig"}
+
+
+class Receiver:
+    """Applies verwerkingsberichten: each once, whatever the order, whatever stands beside it."""
+
+    def __init__(self, connection: Connection, store: Store, gateway: Gateway, offer_again: Callable[[StoredBericht], None]) -> None:
+        self.connection = connection
+        self.store = store
+        self.gateway = gateway
+        self.offer_again = offer_again
+        self.is_troubled = False
+        self._set_aside: set[str] = set()
+
+    def receive(self) -> bool:
+        """Handle every result that waits; return whether there was one. What cannot be read is set aside and blocks nobody."""
+        has_received, self.is_troubled = False, False
+        for message_id in self.waiting():
+            has_received = self.handle(message_id) or has_received
+        return has_received
+
+    def waiting(self) -> list[str]:
+        """Return the ids that wait and were not set aside."""
+        try:
+            ids = self.gateway.waiting(self.connection.cpa_id, Action.BV_RESULT)
+        except (TemporaryTroubleError, PermanentTroubleError):
+            self.is_troubled = True
+            return []
+        return [message_id for message_id in ids if message_id not in self._set_aside]
+
+    def handle(self, message_id: str) -> bool:
+        """Fetch, apply and mark one result; return whether it is done with."""
+        try:
+            result = self.read(self.gateway.fetch(message_id))
+            self.apply(message_id, result)
+            self.gateway.mark(message_id)
+        except TemporaryTroubleError:
+            self.is_troubled = True
+            return False
+        except (XmlRefused, PackedTooMuch, UnreadableResult, RequestRefused, PermanentTroubleError) as error:
+            self._set_aside.add(message_id)
+            self.store.add_stray(message_id, str(error))
+            return False
+        return True
+
+    def read(self, envelope: Envelope) -> Verwerkingsbericht:
+        """Return the result in a message: in the first payload part that holds one, packed or not."""
+        trouble: ValueError = UnreadableResult("the message has no payload part")
+        for part in envelope.parts:
+            try:
+                return read_verwerkingsbericht(parse(unpack(part.content), _RESULT_LIMITS))
+            except (XmlRefused, PackedTooMuch, UnreadableResult) as error:
+                trouble = error
+        raise trouble
+
+    def apply(self, message_id: str, result: Verwerkingsbericht) -> None:
+        """Apply a result to the berichten that it is about, all of it or nothing; what it says twice counts once."""
+        with self.store.transaction():
+            for item in result.resultaten:
+                found = list(self.berichten_of(result, item))
+                if not found:
+                    self.store.add_stray(message_id, f"{item.code} for a bericht that is not known here")
+                for bericht in found:
+                    self._apply_once(result, item, bericht)
+
+    def berichten_of(self, result: Verwerkingsbericht, item: Resultaat) -> Iterator[StoredBericht]:
+        """Yield the berichten that an item is about: with the nil BerichtID the whole batch, for only its BatchID is known then."""
+        if is_nil(item.bericht_id):
+            yield from self.store.batch(result.batch_id)
+            return
+        bericht = self.store.bericht(item.bericht_id)
+        if bericht is not None:
+            yield bericht
+
+    def key_of(self, result: Verwerkingsbericht, item: Resultaat, bericht: StoredBericht) -> str:
+        """Return what makes a result the same one when it comes again, also under another MessageId."""
+        told = (bericht.bericht_id, item.code, result.ontvangen, result.verwerkt)
+        return hashlib.sha256(repr(told).encode()).hexdigest()
+
+    def _apply_once(self, result: Verwerkingsbericht, item: Resultaat, bericht: StoredBericht) -> None:
+        key = self.key_of(result, item, bericht)
+        if self.store.is_applied(key):
+            return
+        self.store.mark_applied(key)
+        self.react(bericht, item.code)
+
+    def react(self, bericht: StoredBericht, code: VerwerkingsCode) -> None:
+        """Do what the code asks for. A stored bericht stays stored: no later word opens a second channel."""
+        if bericht.status == "verwerkt":
+            return
+        if code is VerwerkingsCode.VERWERKT:
+            self.store.set_status(bericht.bericht_id, "verwerkt", code, applied=1)
+        elif code in _MENDED_BY_OFFERING_AGAIN and bericht.offers < MOST_OFFERS:
+            self.store.set_status(bericht.bericht_id, "opnieuw-aangeboden", code, applied=1)
+            self.offer_again(bericht)
+        else:
+            self.store.set_status(bericht.bericht_id, self.after_refusal(code), code, applied=1)
+
+    def after_refusal(self, code: VerwerkingsCode) -> str:
+        """Return where a refused bericht goes."""
+        return _AFTER_TOO_MANY.get(code) or _AFTER_REFUSAL[code]

@@ -1,0 +1,226 @@
+"""The sending half: check, keep, batch, offer. Nothing leaves before it is kept, and what was kept leaves, also after a crash."""
+
+import base64
+import binascii
+import random
+import re
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from conformance.afnemer.reference.gateway import Gateway, PermanentTroubleError, TemporaryTroubleError
+from conformance.afnemer.reference.store import Store, StoredBericht, StoredOffer
+from conformance.limits import limits
+from conformance.messages.batch import Batch, Bericht, Bijlage, UnwritableText
+from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, SERVICE, Action, Envelope, Part
+from conformance.messages.identities import flat_party
+from conformance.messages.moments import read_moment, write_moment
+from conformance.rules.findings import Knowledge
+from conformance.rules.grading import grade_offer
+
+PERMANENT_TRIES: Final = 3
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_OVERHEAD_BYTES: Final = 2_000  # the elements around one bericht
+_ROOM: Final = 0.95  # of the 20 MiB above which Digikoppeling would use Grote Berichten (100 MB is allowed); the rest is for what is estimated
+
+
+class NotSendableError(ValueError):
+    """A letter that the Berichtenbox would refuse: the text says which rule, never the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the CPA agrees: where the adapter is, who sends to whom, and which BerichtTypes the portal has for this organisation."""
+
+    adapter: str
+    cpa_id: str
+    oin: str
+    logius_oin: str
+    bericht_types: tuple[str, ...]
+
+
+class Sender:
+    """Checks and offers letters; its outbox survives a crash."""
+
+    def __init__(self, connection: Connection, store: Store, gateway: Gateway, now: Callable[[], datetime], seed: int) -> None:
+        self.connection = connection
+        self.store = store
+        self.gateway = gateway
+        self.now = now
+        self._ids = random.Random(seed)  # noqa: S311  # repeatable ids, no secret
+
+    def new_guid(self) -> str:
+        """Return a new GUID."""
+        return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+
+    # -- from letter to bericht ------------------------------------------------------------------------------------------------------------
+
+    def write_text(self, text: str) -> str:
+        r"""Return a text as the Berichtenbox shows it: each line break as the four characters \r\n."""
+        return _LINE_BREAK.sub(r"\\r\\n", text)
+
+    def bericht_of(self, stored: StoredBericht) -> Bericht:
+        """Build the bericht of a letter that was kept."""
+        letter = stored.letter
+        publicatie = letter.get("publicatieDatum")
+        tekst = letter.get("tekst")
+        return Bericht(
+            batch_id=stored.batch_id,
+            bericht_id=stored.bericht_id,
+            bericht_type=letter["berichtType"],
+            onderwerp=letter.get("onderwerp") or "Bericht van uw gemeente",
+            gebruiker_id=letter["bsn"],
+            bericht_tekst=None if tekst is None else self.write_text(tekst),
+            publicatie_datum=None if publicatie is None else write_moment(_moment(publicatie)),
+            bijlagen=tuple(self.bijlage_of(item, number) for number, item in enumerate(letter.get("bijlagen") or (), start=1)),
+        )
+
+    def bijlage_of(self, item: dict[str, Any], number: int) -> Bijlage:
+        """Build one attachment, ``number`` from 1."""
+        return Bijlage.from_octets(_octets(item["bytes"]), item["omschrijving"], number)
+
+    def check(self, stored: StoredBericht) -> None:
+        """Refuse what the Berichtenbox would refuse, before anything leaves; raises :class:`NotSendableError`."""
+        try:
+            payload = self.batch_of(stored.batch_id, [self.bericht_of(stored)]).to_xml()
+        except UnwritableText as error:
+            raise NotSendableError(str(error)) from None
+        known = Knowledge(received=self.now(), bericht_types=dict.fromkeys(self.connection.bericht_types, True))
+        grading, _ = grade_offer(payload, known)
+        serious = [finding for finding in grading.findings if not finding.is_note and finding.requirement not in ADVICE]
+        if serious:
+            raise NotSendableError(str(serious[0]))
+
+    # -- from berichten to offers ----------------------------------------------------------------------------------------------------------
+
+    def deliver(self, letters: Sequence[dict[str, Any]], per_batch: int | None) -> list[tuple[str, str]]:
+        """Keep letters, put those that can be sent in the outbox, and send; return (BerichtID, BatchID) in the order asked."""
+        with self.store.transaction():
+            kept = [bericht for group in self.groups(letters, per_batch) for bericht in self._keep(group)]
+        self.send_waiting()
+        return kept
+
+    def groups(self, letters: Sequence[dict[str, Any]], per_batch: int | None) -> Iterator[list[dict[str, Any]]]:
+        """Split letters over batches: on count, and on bytes, since 151 full attachments are more than 100 MB."""
+        most, room = min(per_batch or limits().berichten_per_batch_max, limits().berichten_per_batch_max), limits().batch_bytes_note * _ROOM
+        group: list[dict[str, Any]] = []
+        size = 0
+        for letter in letters:
+            weight = _weight(letter)
+            if group and (len(group) >= most or size + weight > room):
+                yield group
+                group, size = [], 0
+            group.append(letter)
+            size += weight
+        if group:
+            yield group
+
+    def _keep(self, letters: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+        batch_id = self.new_guid()
+        ids, sendable = [], []
+        for letter in letters:
+            bericht_id = self.new_guid()
+            stored = StoredBericht(bericht_id, batch_id, letter, "aangeboden", None, 0, 0)
+            try:
+                self.check(stored)
+            except NotSendableError:
+                self.store.add_bericht(bericht_id, batch_id, letter, "handmatig")
+            else:
+                self.store.add_bericht(bericht_id, batch_id, letter, "aangeboden")
+                sendable.append(bericht_id)
+            ids.append((bericht_id, batch_id))
+        if sendable:
+            self.store.plan_offer(batch_id, sendable)
+        return ids
+
+    def batch_of(self, batch_id: str, berichten: Sequence[Bericht]) -> Batch:
+        """Build a batch that is made now: also when it is offered again, an AanmaakDatum of long ago would be refused."""
+        return Batch(batch_id, write_moment(self.now()), self.connection.oin, tuple(berichten))
+
+    def payload_of(self, batch: Batch) -> bytes:
+        """Return the document of a batch."""
+        return batch.to_xml()
+
+    def envelope_of(self, batch: Batch) -> Envelope:
+        """Return the message around a batch; the adapter gives it a MessageId of its own each time."""
+        return Envelope(
+            cpa_id=self.connection.cpa_id,
+            from_party=flat_party(self.connection.oin),
+            from_role=ROLE_AFNEMER,
+            to_party=flat_party(self.connection.logius_oin),
+            to_role=ROLE_LOGIUS,
+            service=SERVICE,
+            action=Action.BV_REQUEST,
+            parts=(Part(self.payload_of(batch), "text/xml", f"batch-{batch.batch_id}.xml", batch.batch_id),),
+        )
+
+    def send_waiting(self) -> bool:
+        """Send what is in the outbox, oldest first; return whether something left."""
+        has_sent = False
+        for offer in self.store.outbox():
+            try:
+                self.send(offer)
+            except TemporaryTroubleError:
+                return has_sent
+            except PermanentTroubleError:
+                self._failed_for_good(offer)
+            else:
+                has_sent = True
+        return has_sent
+
+    def send(self, offer: StoredOffer) -> None:
+        """Send one offer with what was kept of it."""
+        stored = [found for bericht_id in offer.bericht_ids if (found := self.store.bericht(bericht_id)) is not None]
+        batch = self.batch_of(offer.batch_id, [self.bericht_of(bericht) for bericht in stored])
+        self.gateway.send(self.envelope_of(batch))
+        self.store.mark_sent(offer, self.now().timestamp())
+
+    def _failed_for_good(self, offer: StoredOffer) -> None:
+        is_given_up = offer.tries + 1 >= PERMANENT_TRIES
+        with self.store.transaction():
+            self.store.mark_tried(offer, is_given_up=is_given_up)
+            if is_given_up:
+                for bericht_id in offer.bericht_ids:
+                    self.store.set_status(bericht_id, "handmatig", None)
+
+    # -- again -----------------------------------------------------------------------------------------------------------------------------
+
+    def offer_again(self, bericht: StoredBericht) -> None:
+        """Put one bericht in the outbox again: same BatchID, same BerichtID, and by itself a new MessageId."""
+        self.store.plan_offer(bericht.batch_id, [bericht.bericht_id])
+
+    def redeliver(self, start: datetime, end: datetime) -> int:
+        """Deliver again everything that was offered in a window; return the number of berichten."""
+        again: dict[str, dict[str, None]] = {}
+        for offer in self.store.offers_between(start.timestamp(), end.timestamp()):
+            again.setdefault(offer.batch_id, {}).update(dict.fromkeys(offer.bericht_ids))
+        with self.store.transaction():
+            for batch_id, bericht_ids in again.items():
+                self.store.plan_offer(batch_id, list(bericht_ids))
+        self.send_waiting()
+        return sum(len(bericht_ids) for bericht_ids in again.values())
+
+
+# Findings on these do not keep a letter back: they are advice.
+ADVICE: Final = frozenset({"AANL-027", "AANL-034", "AANL-036", "AANL-040", "AANL-062", "AANL-071", "AANL-072", "AANL-090", "AANL-092"})
+
+
+def _moment(text: str) -> datetime:
+    moment = read_moment(text)
+    if moment is None:
+        raise ValueError("publicatieDatum is no RFC 3339 time")
+    return moment.at.astimezone(UTC)
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("bytes of a bijlage is no base64") from None
+
+
+def _weight(letter: dict[str, Any]) -> int:
+    bijlagen = sum(len(item["bytes"]) for item in letter.get("bijlagen") or ())
+    return bijlagen + 4 * len(letter.get("tekst") or "") + _OVERHEAD_BYTES
