@@ -6,7 +6,6 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -82,11 +81,11 @@ class _Cpas:
         return json_bytes(adapter.write_ids(sorted(self._cpas)))
 
     async def get(self, request: Request) -> Response:
-        cpa = self._cpas.get(unquote(request.path_params["cpa_id"]))
+        cpa = self._cpas.get(request.path_params["cpa_id"])
         return bare(cpa.text) if cpa else bare("", 404)
 
     async def delete(self, request: Request) -> Response:
-        return no_content() if self._cpas.pop(unquote(request.path_params["cpa_id"]), None) else bare("", 404)
+        return no_content() if self._cpas.pop(request.path_params["cpa_id"], None) else bare("", 404)
 
 
 class _UrlMappings:
@@ -114,9 +113,12 @@ class _UrlMappings:
 
     async def delete(self, request: Request) -> Response:
         # Raw and percent-encoded sources are both taken: clients differ, and a server may merge the slashes of a raw one.
-        raw = unquote(request.path_params["source"])
-        fixed = raw if "://" in raw else raw.replace(":/", "://", 1)
-        return no_content() if self._destinations.pop(fixed, None) else bare("", 404)
+        decoded = request.path_params["source"]
+        raw = request.scope["raw_path"].decode("latin-1").partition("/urlMappings/")[2]
+        for spelling in (decoded, raw, decoded.replace(":/", "://", 1)):
+            if self._destinations.pop(spelling, None):
+                return no_content()
+        return bare("", 404)
 
 
 class _CertificateMappings:

@@ -8,7 +8,6 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
-from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,6 +25,7 @@ from conformance.transport import adapter
 
 _LONGEST_DELAY_S: Final = 30.0
 _LONGEST_NUMBER: Final = 9
+_NO_ANSWER: Final = 0
 _EVENTS: Final = frozenset({"RECEIVED", "DELIVERED", "FAILED", "EXPIRED"})
 _FILTERS: Final = {
     "cpaId": "cpa_id",
@@ -72,7 +72,8 @@ class AdapterFace:
             faults = {fault.name: fault for fault in self._box.faults.striking(point)}
             refused = await _refusing(faults)
             if refused is not None:
-                await self._note(point, request.path_params.get("message_id", ""), refused.status_code)
+                status = _NO_ANSWER if isinstance(refused, Dropped) else refused.status_code
+                await self._note(point, request.path_params.get("message_id", ""), status)
                 return refused
             answer = await handler(request)
             return Dropped() if "reset-after-work" in faults else answer
@@ -80,7 +81,7 @@ class AdapterFace:
         return guarded
 
     async def _note(self, operation: str, subject: str, status: int) -> None:
-        call = self._box.call_of(operation, unquote(subject), status)
+        call = self._box.call_of(operation, subject, status)
         await self._committer.do(lambda writing: writing.add_call(call))
 
     # -- sending ---------------------------------------------------------------------------------------------------------------------------
@@ -137,10 +138,11 @@ class AdapterFace:
             queue_filter, most = _queue_filter(request)
         except ValueError as error:
             return bare(str(error), 500)
+        self._box.polls += 1
         return json_bytes(adapter.write_ids(self._box.ledger.unprocessed(queue_filter, most)))
 
     def _stored(self, request: Request) -> Offer | OfferedResult | None:
-        return self._box.ledger.message(unquote(request.path_params["message_id"]))
+        return self._box.ledger.message(request.path_params["message_id"])
 
     async def fetch(self, request: Request) -> Response:
         """Return a stored message with its payload; ``process=true`` marks it before it is read, which loses it when the reader fails."""
@@ -149,13 +151,14 @@ class AdapterFace:
             return bare("", 404)
         if request.query_params.get("process", "false").lower() == "true":
             await self._mark(stored.envelope.message_id or "", "fetch-and-process")
+            stored = self._stored(request) or stored  # it is marked before it is read
         else:
             await self._note(Point.FETCH, stored.envelope.message_id or "", 200)
         return json_bytes(adapter.write_message(adapter.StoredMessage(stored.envelope, stored.wall, stored.status)))
 
     async def process(self, request: Request) -> Response:
         """Mark a result as processed; idempotent, and 204 for whatever is unknown."""
-        message_id = unquote(request.path_params["message_id"])
+        message_id = request.path_params["message_id"]
         hook = self._box.before_marking
         if hook is not None:
             await run_in_threadpool(hook, message_id)
@@ -194,13 +197,13 @@ class AdapterFace:
 
     async def process_event(self, request: Request) -> Response:
         """Mark an event as seen, and a received message with it."""
-        message_id = unquote(request.path_params["message_id"])
-        await self._committer.do(lambda writing: writing.mark_event(message_id))
+        message_id, now = request.path_params["message_id"], self._box.clock.now()
+        await self._committer.do(lambda writing: writing.mark_event(message_id, now))
         return no_content()
 
     async def ping(self, request: Request) -> Response:
         """Ping Logius' side: 204 when CPA and parties fit."""
-        cpa_id, sender, receiver = (unquote(request.path_params[name]) for name in ("cpa_id", "from_party", "to_party"))
+        cpa_id, sender, receiver = (request.path_params[name] for name in ("cpa_id", "from_party", "to_party"))
         connection = self._box.connection
         if cpa_id != connection.cpa_id:
             return bare(f"No CPA found for cpaId={cpa_id}", 500)

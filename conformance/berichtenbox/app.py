@@ -6,21 +6,24 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from conformance.berichtenbox.adapter_face import AdapterFace
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.committer import GroupCommitter
 from conformance.berichtenbox.control_face import PATH as CONTROL_PATH
 from conformance.berichtenbox.control_face import ControlFace
-from conformance.berichtenbox.http import DroppableProtocol, bare
+from conformance.berichtenbox.http import BodyTooLarge, DroppableProtocol, bare
 from conformance.transport.adapter import REST_PATH
 
+CANARY_PATH: Final = "/kanarie"
 _START_S: Final = 20.0
 
 
@@ -30,8 +33,19 @@ class ServerError(RuntimeError):
 
 def create_app(box: Berichtenbox, committer: GroupCommitter) -> Starlette:
     """Return the application with every face of ``box``."""
-    routes = [*AdapterFace(box, committer).routes(), *ControlFace(box).routes()]
-    return Starlette(routes=routes, exception_handlers={Exception: _crash})
+
+    async def canary(request: Request) -> Response:
+        """Note that somebody resolved an external entity of a message; nobody should ever come here."""
+        call = box.call_of("kanarie", request.path_params["naam"], 200)
+        await committer.do(lambda writing: writing.add_call(call))
+        return bare("")
+
+    routes = [Route(f"{CANARY_PATH}/{{naam}}", canary), *AdapterFace(box, committer).routes(), *ControlFace(box).routes()]
+    return Starlette(routes=routes, exception_handlers={BodyTooLarge: _too_large, Exception: _crash})
+
+
+async def _too_large(_request: Request, error: Exception) -> Response:
+    return bare(str(error), 413)
 
 
 async def _crash(_request: Request, error: Exception) -> Response:
@@ -61,6 +75,15 @@ class Urls:
         return {"url": self.url, "adapter": self.adapter, **none, "control": self.control}
 
 
+class _Server(uvicorn.Server):
+    """A server for which a signal is the normal end: uvicorn would raise it once more after stopping, and the ledger would not be closed."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop serving."""
+        super().handle_exit(sig, frame)
+        self._captured_signals.clear()
+
+
 @contextlib.contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """Bind a socket; raises :class:`ServerError` when that cannot be done."""
@@ -76,7 +99,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 def serve(box: Berichtenbox, host: str, port: int, ready: Callable[[Urls], None]) -> None:
     """Run the Berichtenbox until SIGTERM or SIGINT; ``ready`` is called once it accepts traffic."""
     with listening(host, port) as bound, _committing(box) as committer:
-        server = uvicorn.Server(_config(create_app(box, committer)))
+        server = _Server(_config(create_app(box, committer)))
         box.start()
         watcher = threading.Thread(target=_tell_when_started, args=(server, lambda: ready(_urls(host, bound))), daemon=True)
         watcher.start()
@@ -85,12 +108,16 @@ def serve(box: Berichtenbox, host: str, port: int, ready: Callable[[Urls], None]
 
 
 @contextlib.contextmanager
-def running(box: Berichtenbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[Urls]:
-    """Run the Berichtenbox in the background for as long as the block takes."""
+def running(box: Berichtenbox, host: str = "127.0.0.1", port: int = 0, *, works_by_itself: bool = True) -> Iterator[Urls]:
+    """Run the Berichtenbox in the background for as long as the block takes.
+
+    Without ``works_by_itself`` what is accepted is processed only by ``box.settle()``: who asks for that all the time needs no second thread.
+    """
     with listening(host, port) as bound, _committing(box) as committer:
         server = uvicorn.Server(_config(create_app(box, committer)))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])), name="berichtenbox", daemon=True)
-        box.start()
+        if works_by_itself:
+            box.start()
         thread.start()
         _tell_when_started(server, lambda: None)
         try:
@@ -117,6 +144,7 @@ def _config(app: Starlette) -> uvicorn.Config:
         loop="uvloop",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,  # nothing here asks who the client is
         log_level="warning",
         timeout_graceful_shutdown=2,
         log_config=None,

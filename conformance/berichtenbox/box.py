@@ -3,12 +3,13 @@
 The faces translate a wire to these calls; cases and the control face move the clock, set faults and read the ledger. Safe to use from any thread.
 """
 
+import logging
 import random
 import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from conformance.berichtenbox.clock import BusinessClock, wall_clock
@@ -16,12 +17,16 @@ from conformance.berichtenbox.faults import Fault, FaultPlan
 from conformance.berichtenbox.ledger import Call, Ledger, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht, Writing
 from conformance.berichtenbox.processing import AT_ONCE, Processor
 from conformance.berichtenbox.register import ConnectionConfig, Register
+from conformance.berichtenbox.scripts import Scripts
 from conformance.limits import limits
 from conformance.messages.envelope import Envelope
+from conformance.messages.verwerkingsbericht import Resultaat, VerwerkingsCode
 
 HOST_OF_IDS: Final = "berichtenbox.example"
 _LONGEST_NAP_S: Final = 0.5
 _REGISTER: Final = "register"
+_ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +54,16 @@ class Berichtenbox:
         self.connection = self.config.connection()
         self.clock = BusinessClock(wall)
         self.faults = FaultPlan()
+        self.scripts = Scripts()
         self.register = Register(dict.fromkeys(self.config.bericht_types, True))
+        self.polls = 0
         self.before_marking: Callable[[str], None] | None = None
         self._wall = wall
         self._delay = processing_delay
-        self._ids = random.Random(seed)  # noqa: S311  # ids must be repeatable, not secret
+        # Repeatable, and never the same again on a ledger that was used before: a MessageId that comes back is eaten as a duplicate.
+        self._ids = random.Random(f"{seed} after {ledger.last_seq()}")  # noqa: S311  # ids need not be secret
         self._ids_lock = threading.Lock()
-        self._processor = Processor(ledger, self.connection, self.register, self.faults, self.clock.now)
+        self._processor = Processor(ledger, self.connection, self.register, self.faults, self.scripts, self.clock.now, self._offered)
         self._working = threading.RLock()
         self._wake, self._is_stopping = threading.Event(), False
         self._worker: threading.Thread | None = None
@@ -81,8 +89,16 @@ class Berichtenbox:
     def _run(self) -> None:
         while not self._is_stopping:
             self._wake.clear()
+            self._wake.wait(self._settle_once())
+
+    def _settle_once(self) -> float:
+        """Settle, and return how long to rest; a failure is logged and tried again, for whatever was accepted must be processed."""
+        try:
             self.settle()
-            self._wake.wait(self._nap_s())
+            return self._nap_s()
+        except Exception:  # noqa: BLE001  # whatever it is, the next message is not to blame
+            _LOG.exception("processing failed, and will be tried again; please report this")
+            return _LONGEST_NAP_S
 
     def _nap_s(self) -> float:
         moments = [self.ledger.next_due(), self.ledger.next_reoffer(*_reoffering())]
@@ -98,12 +114,13 @@ class Berichtenbox:
     def settle(self) -> None:
         """Do everything that is due on the business clock, and return when nothing is left."""
         with self._working:
-            while self._process_some():
-                pass
+            while self._process_some() and not self._is_stopping:
+                self._offer_due()  # those who keep sending must not hold up the results of others
             self._offer_due()
 
     def _process_some(self) -> bool:
-        offers = self.ledger.accepted(self.clock.now() - self._delay, AT_ONCE)
+        # Without a delay the clock does not matter: it may have been set back since a message came in.
+        offers = self.ledger.accepted(self.clock.now() - self._delay if self._delay else _ALWAYS, AT_ONCE)
         if not offers:
             return False
         self._processor.process(offers)
@@ -112,7 +129,8 @@ class Berichtenbox:
     def _offer_due(self) -> None:
         planned = self.ledger.due_results(self.clock.now(), *_reoffering())
         if planned:
-            self.ledger.commit_offered([self._offered(item) for item in planned])
+            offered = [(self._offered(item), item) for item in planned]
+            self.ledger.commit_offered([(new, _counted_from(item, new.business)) for new, item in offered])
 
     def _offered(self, planned: PlannedResult) -> OfferedResult:
         envelope = replace(planned.envelope, message_id=self.new_message_id())
@@ -166,6 +184,19 @@ class Berichtenbox:
         """Set a scripted fault; raises ``FaultError``."""
         return self.faults.script(name, **parameters)
 
+    def answer(self, bsn: str, *answers: VerwerkingsCode | None) -> None:
+        """Answer the next letters to a citizen so, one after another; ``NO_RESULT`` for silence. After that the Berichtenbox decides again."""
+        self.scripts.set(bsn, answers, is_endless=False)
+
+    def answer_always(self, bsn: str, *answers: VerwerkingsCode | None) -> None:
+        """Answer the next letters to a citizen so, and repeat the last answer for as long as the case takes."""
+        self.scripts.set(bsn, answers, is_endless=True)
+
+    def push_result(self, offer: Offer, results: Sequence[Resultaat]) -> None:
+        """Offer one more result on the batch of ``offer``, saying this of its berichten, as the real one may do late or twice."""
+        self._processor.plan_extra(offer, results)
+        self.settle()
+
     def set_burger(self, bsn: str, *, wants: bool) -> None:
         """Change whether a citizen takes letters of this Afnemer."""
         self.register.set_burger(bsn, wants=wants)
@@ -198,6 +229,7 @@ class Berichtenbox:
         """Begin a case: no faults, no open results, the business clock with the wall clock; the ledger keeps what it has."""
         with self._working:
             self.faults.clear()
+            self.scripts.clear()
             self.before_marking = None
             self.settle()
             self.ledger.close_open_results()
@@ -222,6 +254,14 @@ class Berichtenbox:
     def berichten(self, since: Mark) -> Sequence[StoredBericht]:
         """Return what became of each bericht that was offered since a mark."""
         return self.ledger.berichten(since.message)
+
+
+def _counted_from(planned: PlannedResult, now: datetime) -> datetime:
+    """Return the moment from which the next re-offering counts: a little late today is not a little later tomorrow."""
+    if planned.last_offered is None:
+        return now
+    interval = limits().reoffer_interval
+    return planned.last_offered + interval * max(1, (now - planned.last_offered) // interval)
 
 
 def _reoffering() -> tuple[float, float]:

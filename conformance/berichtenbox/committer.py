@@ -1,6 +1,7 @@
 """Group commit: many who wait, one disk sync. An answer goes out only after the commit that holds its work."""
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -108,7 +109,12 @@ def _answer_all(group: Sequence[_Waiting]) -> None:
     for waiting in group:
         by_loop.setdefault(waiting.loop, []).append(waiting)
     for loop, mine in by_loop.items():
-        loop.call_soon_threadsafe(_resolve, mine)
+        _tell(loop, _resolve, mine)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop ended: nobody waits there any more, but elsewhere they do
+        loop.call_soon_threadsafe(call, *arguments)
 
 
 def _resolve(group: Sequence[_Waiting]) -> None:
@@ -126,4 +132,4 @@ def _answer(waiting: _Waiting, error: Exception | None = None) -> None:
         else:
             waiting.future.set_exception(error)
 
-    waiting.loop.call_soon_threadsafe(settle)
+    _tell(waiting.loop, settle)

@@ -19,6 +19,7 @@ from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.faults import KINDS, Fault, FaultError
 from conformance.berichtenbox.http import BodyTooLarge, no_content, read_body
 from conformance.berichtenbox.ledger import Offer, OfferedResult
+from conformance.limits import limits
 from conformance.masking import mask
 from conformance.messages.identities import is_bsn_shaped
 from conformance.messages.moments import write_moment
@@ -100,7 +101,7 @@ class ControlFace:
         values = body.get("waarden", {})
         if not isinstance(values, dict):
             raise ProblemError("waarden is an object with the parameters of the fault")
-        name, on = str(body.get("naam", "")), body.get("op")
+        name, on = str(body.get("naam", ""))[:80], body.get("op")
         if "kans" in body:
             if not isinstance(body.get("seed"), int):
                 raise ProblemError("kans needs a seed (a whole number), so that the run can be repeated")
@@ -140,9 +141,12 @@ class ControlFace:
     async def set_bericht_type(self, request: Request) -> Response:
         """Make, activate or deactivate a BerichtType."""
         body = await _body(request, {"actief"})
+        name, longest = request.path_params["naam"], limits().bericht_type_max
+        if len(name) > longest:
+            raise ProblemError(f"a BerichtType has at most {longest} characters")
         if not isinstance(body.get("actief"), bool):
             raise ProblemError("give actief, true or false")
-        await run_in_threadpool(self._box.set_bericht_type, request.path_params["naam"], is_active=body["actief"])
+        await run_in_threadpool(self._box.set_bericht_type, name, is_active=body["actief"])
         return no_content()
 
     async def calamity(self, request: Request) -> Response:
@@ -203,8 +207,9 @@ def problem(status: int, detail: str) -> Response:
 
 
 async def _body(request: Request, keys: set[str]) -> dict[str, Any]:
+    content = await read_body(request) or b"{}"
     try:
-        value = json.loads(await read_body(request) or b"{}")
+        value = json.loads(content)
     except (ValueError, RecursionError):
         raise ProblemError("the body is not JSON") from None
     if not isinstance(value, dict):

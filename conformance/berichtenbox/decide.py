@@ -15,6 +15,7 @@ from conformance.rules.findings import Finding, Grading
 
 _NO_BATCH: Final = frozenset({"AANL-026"})
 _WRONG_OIN: Final = frozenset({"AANL-037", "AANL-038", "AANL-039"})
+_NO_CITIZEN: Final = frozenset({"AANL-075", "AANL-076"})
 _PER_BERICHT: Final = (
     ("AANL-035", VerwerkingsCode.AANMAAK_DATUM, Stadium.BERICHT_TYPE),
     ("AANL-056", VerwerkingsCode.BERICHT_TYPE_NIET_ONDERSTEUND, Stadium.BERICHT_TYPE),
@@ -31,6 +32,13 @@ class Circumstances:
     wants: Callable[[str, str], bool]
 
 
+def refusing(grading: Grading) -> tuple[str, ...]:
+    """Return the requirements for which the Berichtenbox refuses (part of) a message by itself, sorted; empty when it takes all of it."""
+    known = _NO_BATCH | _WRONG_OIN | _NO_CITIZEN | {requirement for requirement, _, _ in _PER_BERICHT}
+    found = {finding.requirement for finding in grading.findings if not finding.is_note}
+    return tuple(sorted(found & known if grading.is_schema_valid else found))
+
+
 def decide(batch: Batch, grading: Grading, circumstances: Circumstances) -> tuple[Resultaat, ...]:
     """Return what becomes of each bericht; one result with the nil BerichtID when the batch is refused as a whole."""
     if not grading.is_schema_valid or any(finding.requirement in _NO_BATCH for finding in grading.findings):
@@ -41,7 +49,8 @@ def decide(batch: Batch, grading: Grading, circumstances: Circumstances) -> tupl
     stored = set(circumstances.stored)
     results = []
     for index, bericht in enumerate(batch.berichten):
-        code, stadium = refused.get(index) or refused.get(None) or _store(bericht, batch.bericht_leverancier_id, stored, circumstances)
+        # AanmaakDatum, the one that is of the whole batch, is also the first that is looked at.
+        code, stadium = refused.get(None) or refused.get(index) or _store(bericht, batch.bericht_leverancier_id, stored, circumstances)
         if code is VerwerkingsCode.VERWERKT:
             stored.add(bericht.bericht_id.lower())
         results.append(Resultaat(bericht.bericht_id, bericht.bericht_type, code, stadium))

@@ -4,12 +4,21 @@ A fault is scripted (after ``skip`` occasions, ``times`` in a row) or drawn (a s
 gets through and a run can be repeated). Chance without a seed does not exist here.
 """
 
+import math
 import random
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
+
+from conformance.messages.verwerkingsbericht import VerwerkingsCode
+
+_LARGEST: Final = 1_000
+_LONGEST_TEXT: Final = 1_000
+_CODES: Final = frozenset(VerwerkingsCode)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")  # half of a pair cannot be written again
 
 
 class FaultError(ValueError):
@@ -89,7 +98,6 @@ class Fault:
     seed: int | None = None
     max_in_a_row: int = 3
     fired: int = 0
-    _in_a_row: int = 0
     _draw: random.Random | None = None
 
     def __post_init__(self) -> None:
@@ -109,23 +117,21 @@ class Fault:
         """Whether it will never strike again."""
         return self.times is not None and self.fired >= self.times
 
-    def strikes(self) -> bool:
-        """Tell whether it strikes on this occasion, and remember that it did."""
+    def strikes(self, in_a_row: int) -> bool:
+        """Tell whether it strikes on this occasion, and remember that it did; ``in_a_row`` drawn faults struck just before."""
         if self.is_spent:
             return False
         if self.skip > 0:
             self.skip -= 1
             return False
-        if self._draw is not None and not self._is_drawn(self._draw):
-            self._in_a_row = 0
+        if self._draw is not None and not self._is_drawn(self._draw, in_a_row):
             return False
-        self._in_a_row += 1
         self.fired += 1
         return True
 
-    def _is_drawn(self, draw: random.Random) -> bool:
+    def _is_drawn(self, draw: random.Random, in_a_row: int) -> bool:
         drawn = draw.random() < (self.chance or 0.0)
-        return drawn and self._in_a_row < self.max_in_a_row
+        return drawn and in_a_row < self.max_in_a_row
 
 
 class FaultPlan:
@@ -133,6 +139,7 @@ class FaultPlan:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._in_a_row = dict.fromkeys(Point, 0)
         self._lock = threading.Lock()
 
     def script(self, name: str, *, on: str | None = None, skip: int = 0, times: int | None = 1, **parameters: Any) -> Fault:
@@ -145,7 +152,7 @@ class FaultPlan:
     def draw(self, name: str, *, seed: int, chance: float, on: str | None = None, max_in_a_row: int = 3, **parameters: Any) -> Fault:
         """Set a fault that strikes with a chance, at most ``max_in_a_row`` times in a row; raises :class:`FaultError`."""
         if not isinstance(chance, int | float) or not 0 < chance < 1:
-            raise FaultError(f"chance = {chance!r}: expected a number between 0 and 1")
+            raise FaultError(f"chance = {str(chance)[:40]!r}: expected a number between 0 and 1")
         _check_count("max_in_a_row", max_in_a_row, 1)
         return self._add(_fault(name, on, parameters, times=None, chance=float(chance), seed=seed, max_in_a_row=max_in_a_row))
 
@@ -159,7 +166,11 @@ class FaultPlan:
         with self._lock:
             if not self._faults:
                 return ()
-            return [fault for fault in self._faults if fault.point is point and fault.strikes()]
+            in_a_row = self._in_a_row[point]
+            struck = [fault for fault in self._faults if fault.point is point and fault.strikes(in_a_row)]
+            # Drawn faults count together: one that rests while another strikes would keep a correct party out for ever.
+            self._in_a_row[point] = in_a_row + 1 if any(fault.chance is not None for fault in struck) else 0
+            return struck
 
     def all(self) -> Sequence[Fault]:
         """Return every fault that was set and not cleared."""
@@ -170,28 +181,56 @@ class FaultPlan:
         """Forget every fault."""
         with self._lock:
             self._faults.clear()
+            self._in_a_row = dict.fromkeys(Point, 0)
 
 
 def _check_count(name: str, value: Any, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise FaultError(f"{name} = {value!r}: expected a whole number of at least {least}")
+        raise FaultError(f"{name} = {str(value)[:40]!r}: expected a whole number of at least {least}")
 
 
 def _fault(name: str, on: str | None, parameters: Mapping[str, Any], **rest: Any) -> Fault:
     kind = KINDS.get(name)
     if kind is None:
-        raise FaultError(f"there is no fault {name!r}; known are: {', '.join(sorted(KINDS))}")
+        raise FaultError(f"there is no fault {name[:40]!r}; known are: {', '.join(sorted(KINDS))}")
     unknown = sorted(set(parameters) - set(kind.parameters))
     if unknown:
-        raise FaultError(f"fault {name} has no parameter {unknown[0]!r}; it takes: {', '.join(sorted(kind.parameters)) or 'none'}")
+        raise FaultError(f"fault {name} has no parameter {unknown[0][:40]!r}; it takes: {', '.join(sorted(kind.parameters)) or 'none'}")
+    for key, value in parameters.items():
+        _check_parameter(kind, key, value)
     point = _point(kind, on)
     return Fault(kind, point, {**kind.parameters, **parameters}, **rest)
+
+
+def _check_parameter(kind: FaultKind, key: str, value: Any) -> None:
+    """Refuse a value that would only fail when the fault strikes, which is in the middle of somebody's work."""
+    default = kind.parameters[key]
+    if key == "berichten":
+        fits, expected = value is None or _are_indices(value), "null, or a list of whole numbers from 0"
+    elif key == "code":
+        fits, expected = isinstance(value, str) and value in _CODES, f"one of {', '.join(sorted(_CODES))}"
+    elif isinstance(default, str):
+        fits, expected = _is_short_text(value), f"a text of at most {_LONGEST_TEXT} characters"
+    else:
+        numbers = int if isinstance(default, int) else int | float
+        fits = isinstance(value, numbers) and not isinstance(value, bool) and 0 <= value <= _LARGEST and math.isfinite(value)
+        expected = f"a {'whole ' if numbers is int else ''}number from 0 to {_LARGEST}"
+    if not fits:
+        raise FaultError(f"fault {kind.name}: {key} = {str(value)[:40]!r}: expected {expected}")
+
+
+def _are_indices(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, int) and not isinstance(item, bool) and item >= 0 for item in value)
+
+
+def _is_short_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT and not _SURROGATE.search(value)
 
 
 def _point(kind: FaultKind, on: str | None) -> Point:
     if on is None:
         return kind.points[0]
     allowed = {str(point): point for point in kind.points}
-    if on not in allowed:
-        raise FaultError(f"fault {kind.name} cannot strike on {on!r}, only on: {', '.join(allowed)}")
+    if not isinstance(on, str) or on not in allowed:
+        raise FaultError(f"fault {kind.name} cannot strike on {str(on)[:40]!r}, only on: {', '.join(allowed)}")
     return allowed[on]

@@ -36,11 +36,13 @@ class DroppableProtocol(HttpToolsProtocol):
 class Dropped(Response):
     """An answer that never comes: the connection is dropped instead."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # nothing is received or sent
-        """Drop the connection."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Drop the connection; what is answered after that reaches nobody."""
         transport: Any = scope.get("extensions", {}).get("connection")
         if transport is not None:
             transport.abort()
+            await asyncio.sleep(0)
+        await super().__call__(scope, receive, send)
 
 
 async def read_body(request: Request) -> bytes:

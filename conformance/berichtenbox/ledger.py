@@ -82,6 +82,7 @@ class PlannedResult:
     again_after_s: float = 0.0
     id: int = 0
     first_offered: datetime | None = None
+    last_offered: datetime | None = None
     offers: int = 0
 
 
@@ -116,6 +117,7 @@ class Processed:
     gradings: Mapping[int, tuple[State, Grading | None]]
     berichten: Sequence[StoredBericht] = ()
     results: Sequence[PlannedResult] = ()
+    offered: Mapping[int, OfferedResult] = field(default_factory=dict)  # by index in results: what is offered in the same breath
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class Writing(Protocol):
     def mark_processed(self, message_id: str, now: datetime) -> None:
         """Mark a result as processed by the Afnemer; unknown ids change nothing."""
 
-    def mark_event(self, message_id: str) -> None:
+    def mark_event(self, message_id: str, now: datetime) -> None:
         """Mark the event of a message as seen; for a received message the message too."""
 
     def put_setting(self, key: str, value: Any) -> None:
@@ -170,7 +172,7 @@ class Ledger(Protocol):
         """Do all works in one commit; raises what a work raises, and then nothing was written."""
 
     def accepted(self, received_before: datetime, most: int) -> Sequence[Offer]:
-        """Return accepted offers that are to be processed, oldest first."""
+        """Return accepted offers that are to be processed, oldest first; fewer than ``most`` when they are large."""
 
     def before(self, batch_ids: Sequence[str], bericht_ids: Sequence[str], message_ids: Sequence[str]) -> Before:
         """Return what is known of these ids (lower case; MessageIds as they are)."""
@@ -181,8 +183,8 @@ class Ledger(Protocol):
     def due_results(self, now: datetime, window_s: float, interval_s: float) -> Sequence[PlannedResult]:
         """Return results to offer now: new ones, and unprocessed ones whose re-offering is due within the window."""
 
-    def commit_offered(self, offered: Sequence[OfferedResult]) -> None:
-        """Store results that are offered now."""
+    def commit_offered(self, offered: Sequence[tuple[OfferedResult, datetime]]) -> None:
+        """Store results that are offered now, each with the moment from which its next re-offering counts."""
 
     def next_due(self) -> datetime | None:
         """Return the earliest moment at which a new result is due, or ``None``."""

@@ -7,9 +7,10 @@ from typing import Final
 
 from conformance.berichtenbox.decide import Circumstances, decide
 from conformance.berichtenbox.faults import FaultPlan, Point
-from conformance.berichtenbox.ledger import Before, Ledger, Offer, PlannedResult, Processed, State, StoredBericht
+from conformance.berichtenbox.ledger import Before, Ledger, Offer, OfferedResult, PlannedResult, Processed, State, StoredBericht
 from conformance.berichtenbox.register import Register
-from conformance.berichtenbox.results import Draft, drafts_of, forced_codes
+from conformance.berichtenbox.results import Draft, drafts_of, forced_codes, with_code
+from conformance.berichtenbox.scripts import Scripts
 from conformance.messages.batch import Batch
 from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, Envelope
 from conformance.messages.identities import is_guid
@@ -32,22 +33,43 @@ class Outcome:
 class Processor:
     """Turns accepted offers into decided berichten and planned results."""
 
-    def __init__(self, ledger: Ledger, connection: Connection, register: Register, faults: FaultPlan, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        connection: Connection,
+        register: Register,
+        faults: FaultPlan,
+        scripts: Scripts,
+        now: Callable[[], datetime],
+        offer: Callable[[PlannedResult], OfferedResult],
+    ) -> None:
+        self._offer = offer
         self._ledger = ledger
         self._connection = connection
         self._register = register
         self._faults = faults
+        self._scripts = scripts
         self._now = now
 
     def process(self, offers: Sequence[Offer]) -> Sequence[PlannedResult]:
-        """Process offers in their order and commit the outcome; return the results that were planned."""
+        """Process offers in their order and commit the outcome, with the results that are to be offered at once; return what was planned."""
         readings = [read_offer(payload_of(offer.envelope)) for offer in offers]
         before = self._before(offers, readings)
         outcome = Outcome({}, [], [])
         for offer, reading in zip(offers, readings, strict=True):
             self._process_one(offer, reading, before, outcome)
-        self._ledger.commit_processed(Processed(outcome.gradings, outcome.berichten, outcome.results))
+        now = self._now()
+        offered = {index: self._offer(planned) for index, planned in enumerate(outcome.results) if planned.due <= now}
+        self._ledger.commit_processed(Processed(outcome.gradings, outcome.berichten, outcome.results, offered))
         return outcome.results
+
+    def plan_extra(self, offer: Offer, results: Sequence[Resultaat]) -> None:
+        """Plan one more result on the batch of an offer."""
+        batch, now = read_offer(payload_of(offer.envelope)).batch, self._now()
+        if batch is None:
+            raise ValueError(f"{offer!r} holds no batch to answer")
+        result = Verwerkingsbericht.about(batch.bericht_leverancier_id, batch.batch_id, offer.business, now, results)
+        self._ledger.commit_processed(Processed({}, (), [self._plan(offer, Draft(result), now)]))
 
     def _before(self, offers: Sequence[Offer], readings: Sequence[Reading]) -> Before:
         batches = [reading.batch for reading in readings if reading.batch is not None]
@@ -80,11 +102,27 @@ class Processor:
 
     def _decide(self, offer: Offer, batch: Batch, grading: Grading, before: Before, outcome: Outcome) -> None:
         faults = self._faults.striking(Point.RESULT)
-        decided = forced_codes(decide(batch, grading, Circumstances(before.stored, self._register.wants)), faults)
+        decided, silent = self._scripted(batch, decide(batch, grading, Circumstances(before.stored, self._register.wants)))
+        decided = forced_codes(decided, faults)
         now = self._now()
         outcome.berichten.extend(_remember(offer, batch, decided, before, now))
-        result = Verwerkingsbericht.about(batch.bericht_leverancier_id, batch.batch_id, offer.business, now, decided)
-        outcome.results.extend(self._plan(offer, draft, now) for draft in drafts_of(result, faults))
+        told = tuple(item for index, item in enumerate(decided) if index not in silent)
+        if told or not decided:
+            result = Verwerkingsbericht.about(batch.bericht_leverancier_id, batch.batch_id, offer.business, now, told)
+            outcome.results.extend(self._plan(offer, draft, now) for draft in drafts_of(result, faults))
+
+    def _scripted(self, batch: Batch, decided: Sequence[Resultaat]) -> tuple[tuple[Resultaat, ...], frozenset[int]]:
+        """Return the results with what scripts say of their citizens, and the indices of those on which nothing is to be said."""
+        if len(decided) != len(batch.berichten):
+            return tuple(decided), frozenset()
+        answered, silent = list(decided), set()
+        for index, bericht in enumerate(batch.berichten):
+            is_scripted, code = self._scripts.next(bericht.gebruiker_id)
+            if is_scripted and code is None:
+                silent.add(index)
+            elif is_scripted and code is not None:
+                answered[index] = with_code(decided[index], code)
+        return tuple(answered), frozenset(silent)
 
     def _plan(self, offer: Offer, draft: Draft, now: datetime) -> PlannedResult:
         envelope = replace(

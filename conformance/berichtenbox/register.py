@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from conformance.messages.identities import flat_party, reserved_test_bsns
+from conformance.messages.identities import LOGIUS_TEST_OIN, flat_party, reserved_test_bsns
 from conformance.rules.findings import Connection
 
-LOGIUS_OIN: Final = "00000099000000002000"
 DEFAULT_OIN: Final = "00000099000000001000"
 DEFAULT_TYPES: Final = ("BELAST", "PASPOORT")
 
@@ -32,7 +31,7 @@ class ConnectionConfig:
     def connection(self) -> Connection:
         """Return what the rules may know of this connection."""
         oins = frozenset({self.oin, *self.intermediair_for})
-        return Connection(self.cpa_id or default_cpa_id(self.oin), flat_party(self.oin), flat_party(LOGIUS_OIN), oins)
+        return Connection(self.cpa_id or default_cpa_id(self.oin), flat_party(self.oin), flat_party(LOGIUS_TEST_OIN), oins)
 
 
 @dataclass(slots=True)

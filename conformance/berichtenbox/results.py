@@ -57,12 +57,17 @@ def forced_codes(results: Sequence[Resultaat], faults: Sequence[Fault]) -> tuple
         if fault.name == "code":
             code, chosen = VerwerkingsCode(fault.parameters["code"]), fault.parameters["berichten"]
             for index in range(len(forced)) if chosen is None else [index for index in chosen if index < len(forced)]:
-                forced[index] = replace(forced[index], code=code, stadium=_STADIUM_OF.get(code, Stadium.NA))
+                forced[index] = with_code(forced[index], code)
         elif fault.name == "refusal-lists-all":
             forced = [replace(item, code=VerwerkingsCode.XML_VALIDATIE, stadium=Stadium.BERICHT_TYPE) for item in forced]
         elif fault.name == "nil-bericht-id":
             forced = [Resultaat(NIL_GUID, UNREADABLE_TYPE, VerwerkingsCode(fault.parameters["code"]), Stadium.BERICHT_TYPE)]
     return tuple(forced)
+
+
+def with_code(result: Resultaat, code: VerwerkingsCode) -> Resultaat:
+    """Return a result with another code, and the Stadium that goes with it."""
+    return replace(result, code=code, stadium=_STADIUM_OF.get(code, Stadium.NA))
 
 
 _STADIUM_OF: Final = {

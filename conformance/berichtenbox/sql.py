@@ -3,18 +3,36 @@
 One connection writes, behind a lock; another reads, so that nobody who polls waits for the disk.
 """
 
+import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final, Self
 
-from sqlalchemy import BindParameter, Connection, Engine, Select, Table, and_, bindparam, create_engine, event, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Dialect,
+    Engine,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from conformance.berichtenbox import tables
+from conformance.berichtenbox import statements, tables
 from conformance.berichtenbox.ledger import (
     Before,
     Call,
@@ -34,6 +52,8 @@ from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.findings import Earlier
 
 _IDS_AT_ONCE: Final = 500  # SQLite takes a limited number of parameters in one statement
+_BYTES_AT_ONCE: Final = 32_000_000  # an offer has up to 157 MB, and a round must fit in memory
+_DUST_S: Final = 1e-5  # moments are kept as floats: their rounding must not move a re-offering to the next day
 _FILTERED: Final = tuple(item.name for item in fields(QueueFilter))
 
 
@@ -45,11 +65,11 @@ class SqlWriting:
 
     def add_offers(self, offers: Sequence[Offer]) -> None:
         """Store offers as they came."""
-        self._connection.execute(insert(message), [tables.offer_row(offer) for offer in offers])
+        _insert_all(self._connection, message, [tables.offer_row(offer) for offer in offers])
 
     def add_call(self, made: Call) -> None:
         """Store a call."""
-        self._connection.execute(insert(call), tables.call_row(made))
+        _insert_all(self._connection, call, [tables.call_row(made)])
 
     def mark_processed(self, message_id: str, now: datetime) -> None:
         """Mark a result as processed by the Afnemer, and plan its coming again where a fault asks for it."""
@@ -63,11 +83,10 @@ class SqlWriting:
             if found.again_same_id > 0:
                 self._connection.execute(update(message).where(message.c.seq == row.seq).values(status=Status.RECEIVED))
 
-    def mark_event(self, message_id: str) -> None:
+    def mark_event(self, message_id: str, now: datetime) -> None:
         """Mark the event of a message as seen; for a received message the message too."""
-        seen = message.c.message_id == message_id
-        self._connection.execute(update(message).where(seen).values(event=None))
-        self._connection.execute(update(message).where(seen, message.c.status == Status.RECEIVED).values(status=Status.PROCESSED))
+        self._connection.execute(update(message).where(message.c.message_id == message_id).values(event=None))
+        self.mark_processed(message_id, now)
 
     def put_setting(self, key: str, value: Any) -> None:
         """Keep a JSON value."""
@@ -96,10 +115,14 @@ class SqlLedger:
     """A ledger in a SQL database; ``url`` is a SQLAlchemy URL, ``sqlite:///file.db`` for a file."""
 
     def __init__(self, url: str) -> None:
-        self._lock, self._reading = threading.RLock(), threading.RLock()
+        self._url, self._lock, self._reading = url, threading.RLock(), threading.RLock()
         try:
-            self._writer, self._reader = _engine(url), _engine(url)
+            self._writer = self._reader = _engine(url)
             tables.metadata.create_all(self._writer)
+            if _is_in_memory(url):
+                self._reading = self._lock  # another connection would see another, empty database
+            else:
+                self._reader = _engine(url)
         except (SQLAlchemyError, ImportError) as error:
             raise LedgerError(f"the ledger {url} cannot be opened: {_short(error)}\n  Hint: give --db a URL such as sqlite:///ledger.db") from error
 
@@ -118,22 +141,41 @@ class SqlLedger:
 
     def write(self, works: Sequence[Callable[[Writing], None]]) -> None:
         """Do all works in one commit."""
-        with self._lock, self._begin() as connection:
+        with self._begin() as connection:
             writing = SqlWriting(connection)
             for work in works:
                 work(writing)
 
-    def _begin(self) -> Any:
-        return self._writer.begin()
+    @contextlib.contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with self._translated("written"), self._lock, self._writer.begin() as connection:
+            yield connection
 
-    def _read(self, statement: Select[Any]) -> list[Any]:
-        with self._reading, self._reader.connect() as connection:
-            return list(connection.execute(statement))
+    def _read(self, statement: Any, **values: Any) -> list[Any]:
+        return list(self._rows(statement, **values))
+
+    def _rows(self, statement: Any, **values: Any) -> Generator[Any, None, None]:
+        with self._translated("read"), self._reading, self._reader.connect() as connection:
+            yield from connection.execute(statement, values)
+
+    @contextlib.contextmanager
+    def _translated(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            hint = "is there room on the disk, and is the file still there?"
+            raise LedgerError(f"the ledger {self._url} cannot be {done}: {_short(error)}\n  Hint: {hint}") from error
 
     def accepted(self, received_before: datetime, most: int) -> Sequence[Offer]:
         """Return accepted offers that are to be processed, oldest first."""
-        waiting = and_(message.c.state == State.ACCEPTED, message.c.business <= received_before.timestamp())
-        return [tables.offer_of(row) for row in self._read(select(message).where(waiting).order_by(message.c.seq).limit(most))]
+        offers, size = [], 0
+        with contextlib.closing(self._rows(statements.ACCEPTED, before=received_before.timestamp(), most=most)) as rows:
+            for row in rows:
+                offers.append(tables.offer_of(row))
+                size += len(row.content)
+                if size >= _BYTES_AT_ONCE:
+                    break
+        return offers
 
     def before(self, batch_ids: Sequence[str], bericht_ids: Sequence[str], message_ids: Sequence[str]) -> Before:
         """Return what is known of these ids."""
@@ -158,44 +200,40 @@ class SqlLedger:
 
     def commit_processed(self, processed: Processed) -> None:
         """Store what processing brought: all of it, in one commit."""
-        with self._lock, self._begin() as connection:
+        with self._begin() as connection:
             rows = [
                 {"of": seq, "now": state, "said": tables.write_grading(grading) if grading else None}
                 for seq, (state, grading) in processed.gradings.items()
             ]
             graded = update(message).where(message.c.seq == bindparam("of"))
-            connection.execute(graded.values(state=bindparam("now"), grading=bindparam("said"), status=Status.DELIVERED, event="DELIVERED"), rows)
+            if rows:
+                connection.execute(graded.values(state=bindparam("now"), grading=bindparam("said"), status=Status.DELIVERED, event="DELIVERED"), rows)
             _insert_all(connection, bericht, [tables.bericht_row(item) for item in processed.berichten])
-            _insert_all(connection, result, [tables.planned_row(item) for item in processed.results])
+            _insert_results(connection, processed)
 
     def due_results(self, now: datetime, window_s: float, interval_s: float) -> Sequence[PlannedResult]:
         """Return results to offer now: new ones, and unprocessed ones whose re-offering is due within the window."""
-        moment = now.timestamp()
-        is_new = and_(result.c.last_offered.is_(None), result.c.due <= moment)
-        # An unprocessed result comes again each interval, for the last time when the window ends: the SNO says until 6 days after the first time.
-        may_come_again = and_(result.c.last_offered + interval_s <= moment, result.c.last_offered + interval_s <= result.c.first_offered + window_s)
-        wanted = select(result).where(~result.c.is_done, or_(is_new, may_come_again)).order_by(result.c.due, result.c.id)
-        return [tables.planned_of(row) for row in self._read(wanted)]
+        rows = self._read(statements.DUE_RESULTS, moment=now.timestamp(), window=window_s, interval=interval_s, dust=_DUST_S)
+        return [tables.planned_of(row) for row in rows]
 
-    def commit_offered(self, offered: Sequence[OfferedResult]) -> None:
-        """Store results that are offered now."""
-        rows = [{"of": item.result_id, "moment": item.business.timestamp()} for item in offered]
+    def commit_offered(self, offered: Sequence[tuple[OfferedResult, datetime]]) -> None:
+        """Store results that are offered now, each with the moment from which its next re-offering counts."""
+        rows = [{"of": item.result_id, "moment": item.business.timestamp(), "counted": counted.timestamp()} for item, counted in offered]
         now: BindParameter[float] = bindparam("moment")
-        again = {"last_offered": now, "first_offered": func.coalesce(result.c.first_offered, now), "offers": result.c.offers + 1}
-        with self._lock, self._begin() as connection:
-            _insert_all(connection, message, [tables.offered_row(item) for item in offered])
+        again = {"last_offered": bindparam("counted"), "first_offered": func.coalesce(result.c.first_offered, now), "offers": result.c.offers + 1}
+        with self._begin() as connection:
+            _insert_all(connection, message, [tables.offered_row(item) for item, _counted in offered])
             connection.execute(update(result).where(result.c.id == bindparam("of")).values(**again), rows)
 
     def next_due(self) -> datetime | None:
         """Return the earliest moment at which a new result is due, or ``None``."""
-        rows = self._read(select(func.min(result.c.due)).where(~result.c.is_done, result.c.last_offered.is_(None)))
+        rows = self._read(statements.NEXT_DUE)
         return None if rows[0][0] is None else tables.at(rows[0][0])
 
     def next_reoffer(self, window_s: float, interval_s: float) -> datetime | None:
         """Return the earliest moment at which an unprocessed result comes again, or ``None``."""
-        open_ones = and_(~result.c.is_done, result.c.last_offered + interval_s <= result.c.first_offered + window_s)
-        rows = self._read(select(func.min(result.c.last_offered)).where(open_ones))
-        return None if rows[0][0] is None else tables.at(rows[0][0] + interval_s)
+        rows = self._read(statements.NEXT_REOFFER, window=window_s, interval=interval_s, dust=_DUST_S)
+        return tables.at(rows[0][0] + interval_s) if rows else None
 
     def unprocessed(self, queue_filter: QueueFilter, most: int) -> Sequence[str]:
         """Return the MessageIds of results that wait for the Afnemer, oldest first."""
@@ -211,47 +249,45 @@ class SqlLedger:
 
     def message(self, message_id: str) -> Offer | OfferedResult | None:
         """Return a stored message by its MessageId; of several the first."""
-        kept = and_(message.c.message_id == message_id, or_(message.c.state.is_(None), message.c.state != State.REFUSED))
-        rows = self._read(select(message).where(kept).order_by(message.c.seq).limit(1))
+        rows = self._read(statements.MESSAGE, id=message_id)
         if not rows:
             return None
         return tables.offer_of(rows[0]) if rows[0].is_offer else tables.offered_of(rows[0])
 
     def offers(self, after: int) -> Sequence[Offer]:
         """Return all offers with a sequence number above ``after``."""
-        return [tables.offer_of(row) for row in self._read(select(message).where(message.c.is_offer, message.c.seq > after).order_by(message.c.seq))]
+        return [tables.offer_of(row) for row in self._read(statements.OFFERS, after=after)]
 
     def results(self, after: int) -> Sequence[OfferedResult]:
         """Return all offered results with a sequence number above ``after``."""
-        statement = select(message).where(~message.c.is_offer, message.c.seq > after).order_by(message.c.seq)
-        return [tables.offered_of(row) for row in self._read(statement)]
+        return [tables.offered_of(row) for row in self._read(statements.RESULTS, after=after)]
 
     def calls(self, after: int) -> Sequence[Call]:
         """Return all calls with a sequence number above ``after``."""
-        return [tables.call_of(row) for row in self._read(select(call).where(call.c.seq > after).order_by(call.c.seq))]
+        return [tables.call_of(row) for row in self._read(statements.CALLS, after=after)]
 
     def berichten(self, after: int) -> Sequence[StoredBericht]:
         """Return what became of the berichten of offers above ``after``."""
-        return [tables.bericht_of(row) for row in self._read(select(bericht).where(bericht.c.offer_seq > after).order_by(bericht.c.seq))]
+        return [tables.bericht_of(row) for row in self._read(statements.BERICHTEN, after=after)]
 
     def last_seq(self) -> int:
         """Return the highest sequence number of a message."""
-        return int(self._read(select(func.coalesce(func.max(message.c.seq), 0)))[0][0])
+        return int(self._read(statements.LAST_SEQ)[0][0])
 
     def last_call(self) -> int:
         """Return the highest sequence number of a call."""
-        return int(self._read(select(func.coalesce(func.max(call.c.seq), 0)))[0][0])
+        return int(self._read(statements.LAST_CALL)[0][0])
 
     def counts(self) -> dict[str, int]:
         """Return how many offers there are by state, and berichten by code, lost ones left out."""
-        by_state = select(message.c.state, func.count()).where(message.c.is_offer).group_by(message.c.state)
+        by_state = select(message.c.state, func.count()).where(message.c.state.is_not(None)).group_by(message.c.state)
         by_code = select(bericht.c.code, func.count()).where(~bericht.c.is_lost).group_by(bericht.c.code)
-        return {str(name): int(count) for name, count in (*self._read(by_state), *self._read(by_code))}
+        return {str(name): int(count) for name, count in self._read(by_state.union_all(by_code))}
 
     def lose(self, since: datetime) -> int:
         """Lose every offer received since a moment on the business clock, with what came of it."""
         moment = since.timestamp()
-        with self._lock, self._begin() as connection:
+        with self._begin() as connection:
             recent = and_(message.c.is_offer, message.c.business >= moment, message.c.state.in_((State.ACCEPTED, State.PROCESSED, State.DUPLICATE)))
             seqs = [row.seq for row in connection.execute(select(message.c.seq).where(recent))]
             for chunk in _chunks(seqs):
@@ -263,7 +299,7 @@ class SqlLedger:
 
     def close_open_results(self) -> None:
         """Offer no open result any more, and take what waits from the queue."""
-        with self._lock, self._begin() as connection:
+        with self._begin() as connection:
             connection.execute(update(result).where(~result.c.is_done).values(is_done=True))
             connection.execute(update(message).where(message.c.status == Status.RECEIVED).values(status=Status.PROCESSED))
             connection.execute(update(message).where(message.c.event.is_not(None)).values(event=None))
@@ -289,9 +325,32 @@ def _make_durable(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _is_in_memory(url: str) -> bool:
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+
+
+def _insert_results(connection: Connection, processed: Processed) -> None:
+    """Store planned results, and the messages of those that are offered in the same breath; ids are given out here, so that a message has its own."""
+    first = int(connection.execute(select(func.coalesce(func.max(result.c.id), 0))).scalar_one()) + 1
+    offered = {index: replace(item, result_id=first + index) for index, item in processed.offered.items()}
+    moments = {index: item.business for index, item in offered.items()}
+    _insert_all(connection, result, [tables.planned_row(item, first + index, moments.get(index)) for index, item in enumerate(processed.results)])
+    _insert_all(connection, message, [tables.offered_row(item) for item in offered.values()])
+
+
 def _insert_all(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that have the same keys, through the driver: SQLAlchemy would look at each value of each row again."""
     if rows:
-        connection.execute(insert(table), rows)
+        statement, names = _insertion(connection.dialect, table, tuple(rows[0]))
+        connection.exec_driver_sql(statement, [tuple([row[name] for name in names]) for row in rows])
+
+
+@cache
+def _insertion(dialect: Dialect, table: Table, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the text of an INSERT, and in which order it takes the values."""
+    compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
+    return str(compiled), tuple(compiled.positiontup or ())
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -1,9 +1,11 @@
 """The tables of the ledger, and how a row becomes a value."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Row, String, Table, Text
@@ -15,7 +17,8 @@ from conformance.rules.findings import Finding, Grading
 
 metadata: Final = MetaData()
 
-_ENVELOPE: Final = tuple(item.name for item in fields(Envelope) if item.name != "parts")
+_ENVELOPE: Final = tuple(item.name for item in fields(Envelope) if item.name != "parts")  # the last field
+_envelope_values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*_ENVELOPE)
 
 
 def _envelope_columns() -> list[Column[Any]]:
@@ -56,6 +59,7 @@ bericht = Table(
     Column("is_lost", Boolean, nullable=False, default=False),
     Index("bericht_by_id", "bericht_id"),
     Index("bericht_by_batch", "batch_id"),
+    Index("bericht_by_code", "is_lost", "code"),
 )
 
 result = Table(
@@ -73,7 +77,7 @@ result = Table(
     Column("last_offered", Float),
     Column("offers", Integer, nullable=False),
     Column("is_done", Boolean, nullable=False),
-    Index("result_by_due", "is_done", "due"),
+    Index("result_to_offer", "is_done", "last_offered", "due"),
 )
 
 call = Table(
@@ -98,13 +102,13 @@ def at(moment: float) -> datetime:
 def envelope_row(envelope: Envelope) -> dict[str, Any]:
     """Return the columns of an envelope: its parts described in JSON, their bytes one after another."""
     parts = [[part.content_type, part.name, part.content_id, len(part.content)] for part in envelope.parts]
-    row: dict[str, Any] = {name: getattr(envelope, name) for name in _ENVELOPE}
+    row: dict[str, Any] = dict(zip(_ENVELOPE, _envelope_values(envelope), strict=True))
     return row | {"parts": json.dumps(parts), "content": b"".join(part.content for part in envelope.parts)}
 
 
 def envelope_of(row: Row[Any]) -> Envelope:
     """Return the envelope that a row holds."""
-    values = {name: getattr(row, name) for name in _ENVELOPE}
+    values = dict(zip(_ENVELOPE, _envelope_values(row), strict=True))
     return Envelope(**values, parts=_parts(json.loads(row.parts), row.content))
 
 
@@ -151,25 +155,38 @@ def offered_of(row: Row[Any]) -> OfferedResult:
     return OfferedResult(envelope_of(row), at(row.wall), at(row.business), Status(row.status), row.result_id, row.seq)
 
 
-def planned_row(planned: PlannedResult) -> dict[str, Any]:
-    """Return the columns of a result that is planned."""
+def planned_row(planned: PlannedResult, result_id: int, offered: datetime | None) -> dict[str, Any]:
+    """Return the columns of a result that is planned, and perhaps offered for the first time at once."""
+    moment = offered.timestamp() if offered else None
     return envelope_row(planned.envelope) | {
+        "id": result_id,
         "oin": planned.oin,
         "batch_id": planned.batch_id,
         "due": planned.due.timestamp(),
         "again_same_id": planned.again_same_id,
         "again_new_id": planned.again_new_id,
         "again_after_s": planned.again_after_s,
-        "offers": 0,
+        "first_offered": moment,
+        "last_offered": moment,
+        "offers": 0 if offered is None else 1,
         "is_done": False,
     }
 
 
 def planned_of(row: Row[Any]) -> PlannedResult:
     """Return the planned result that a row holds."""
-    first = at(row.first_offered) if row.first_offered is not None else None
     return PlannedResult(
-        envelope_of(row), row.oin, row.batch_id, at(row.due), row.again_same_id, row.again_new_id, row.again_after_s, row.id, first, row.offers
+        envelope=envelope_of(row),
+        oin=row.oin,
+        batch_id=row.batch_id,
+        due=at(row.due),
+        again_same_id=row.again_same_id,
+        again_new_id=row.again_new_id,
+        again_after_s=row.again_after_s,
+        id=row.id,
+        first_offered=at(row.first_offered) if row.first_offered is not None else None,
+        last_offered=at(row.last_offered) if row.last_offered is not None else None,
+        offers=row.offers,
     )
 
 
@@ -196,6 +213,7 @@ def call_of(row: Row[Any]) -> Call:
     return Call(row.operation, row.subject, row.status, at(row.wall), at(row.business), row.seq)
 
 
+@lru_cache(maxsize=64)  # most messages have nothing against them, or the same
 def write_grading(grading: Grading) -> str:
     """Return a grading as JSON text."""
     findings = [[item.requirement, item.where, item.expected, item.seen, item.is_note, item.bericht] for item in grading.findings]

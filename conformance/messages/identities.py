@@ -8,6 +8,8 @@ from stdnum.nl import bsn as _bsn
 
 NIL_GUID: Final = "00000000-0000-0000-0000-000000000000"
 PARTY_PREFIX: Final = "urn:osb:oin:"
+LOGIUS_TEST_OIN: Final = "00000099000000002000"
+"""Logius' side of a test connection: 99 is the range of test OINs."""
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _OIN = re.compile(r"[0-9]{20}")
 _OIN_PREFIXES = frozenset({f"{number:08d}" for number in range(1, 11)} | {"00000099"})
