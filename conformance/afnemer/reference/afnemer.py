@@ -1,5 +1,6 @@
 """The reference Afnemer as one party: it sends, receives, and can be driven through the test-control verbs."""
 
+import logging
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from conformance.afnemer.reference.store import Store
 from conformance.messages.moments import read_moment
 
 _MOST_ROUNDS: Final = 60
+_LOG: Final = logging.getLogger(__name__)
 
 
 class ReferenceAfnemer:
@@ -74,10 +76,17 @@ class ReferenceAfnemer:
 
         def run() -> None:
             while not self._stopping.wait(every_s):
-                self.work()
+                self._work_or_tell()
 
         self._worker = threading.Thread(target=run, name="afnemer", daemon=True)
         self._worker.start()
+
+    def _work_or_tell(self) -> None:
+        """Work; a failure of ours is logged, for whatever waits must still be handled in the next round."""
+        try:
+            self.work()
+        except Exception:  # noqa: BLE001  # whatever it is, the next message is not to blame
+            _LOG.exception("working failed, and will be tried again; please report this")
 
     def restart(self) -> bool:
         """Forget everything that is not on disk, and begin again."""

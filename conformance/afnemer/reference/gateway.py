@@ -45,7 +45,10 @@ class Gateway:
 
     def waiting(self, cpa_id: str, action: str) -> Sequence[str]:
         """Return the MessageIds of received messages of one action that are not processed yet, oldest first."""
-        ids = self._ask("GET", "/ebms/messages/unprocessed", params={"cpaId": cpa_id, "action": action}).json()
+        answer = self._ask("GET", "/ebms/messages/unprocessed", params={"cpaId": cpa_id, "action": action})
+        ids = _json(answer)
+        if not isinstance(ids, list):
+            raise TemporaryTroubleError("GET: the answer is no list of ids")  # the page of a proxy in between, say
         return [str(message_id) for message_id in ids]
 
     def fetch(self, message_id: str) -> Envelope:
@@ -66,3 +69,10 @@ class Gateway:
         if not answer.is_success:
             raise PermanentTroubleError(f"{method}: {answer.status_code} {answer.text[:200]}")
         return answer
+
+
+def _json(answer: httpx.Response) -> object:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
