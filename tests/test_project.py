@@ -21,14 +21,20 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 # A room imports only rooms on a line above its own, and itself; rooms on one line know nothing of each other.
 LAYERS = (
     {"specs", "verdicts", "masking", "errors"},
-    {"catalogue", "limits"},
+    {"catalogue", "limits", "toml_lines"},
+    {"coverage_file"},
     {"messages"},
-    {"rules", "strategies"},
+    {"rules", "strategies", "speccompare"},
     {"transport"},
-    {"profile"},
     {"berichtenbox", "afnemer"},
+    {"profile_keys"},
+    {"profile"},
     {"cases"},
     {"report"},
+    {"checking", "progress"},
+    {"certification"},
+    {"selftest", "deciders"},
+    {"commands"},
     {"cli", "plugin"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

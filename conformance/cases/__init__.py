@@ -1,0 +1,1 @@
+"""The conformance cases: pytest modules, one a subject, each case marked with the requirements that it decides."""

@@ -1,0 +1,189 @@
+"""Runs the cases with pytest, inside this process: selects them, sets their order by the seed, and collects what they judged."""
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from conformance.cases.judging import Judge, UndecidedError
+from conformance.cases.scene import Scene
+from conformance.cases.transcript import transcript
+from conformance.verdicts import CaseResult
+
+_CASES: Final = Path(__file__).parent
+_RUN_LAST: Final = "test_aanleveren_regels"
+_JUDGE = pytest.StashKey[Judge]()
+_NO_PLUGINS: Final = ("terminal", "cacheprovider", "junitxml", "doctest", "nose", "faulthandler", "logging", "warnings", "pastebin", "stepwise", "unraisableexception", "threadexception")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cases run: those that decide one of ``requirements`` (``None``: all), with or without those that move much.
+
+    ``heavy`` ones move more than 100 MB, ``bulk`` ones take more than a quarter of a second.
+    """
+
+    requirements: frozenset[str] | None = None
+    heavy: bool = True
+    bulk: bool = True
+
+
+@dataclass(slots=True)
+class CaseRun:
+    """What a run of the cases came to: judgements, and a transcript for each case by its evidence name."""
+
+    results: list[CaseResult] = field(default_factory=list)
+    transcripts: dict[str, str] = field(default_factory=dict)
+
+
+def decided_by(item: pytest.Item) -> tuple[str, ...]:
+    """Return the requirements that a collected case decides."""
+    return tuple(dict.fromkeys(str(name) for mark in item.iter_markers("decides") for name in mark.args))
+
+
+def case_id(item: pytest.Item) -> str:
+    """Return the id of a case: its subject and its sentence, ``verwerkingsberichten/result_is_fetched_and_marked``."""
+    return f"{item.path.stem.removeprefix('test_')}/{item.name.removeprefix('test_')}"
+
+
+class CasePlugin:
+    """The pytest plugin of a run: gives the cases their scene and judge, and keeps what they say."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        selection: Selection,
+        *,
+        seed: int,
+        evidence_name: Callable[[str], str] | None,
+        started: Callable[[int], None],
+        step: Callable[[str, str], None],
+    ) -> None:
+        self._scene = scene
+        self._selection = selection
+        self._seed = seed
+        self._evidence_name = evidence_name
+        self._started = started
+        self._step = step
+        self.run = CaseRun()
+
+    @pytest.fixture(scope="session")
+    def scene(self) -> Scene:
+        """Give the stage of this run."""
+        return self._scene
+
+    @pytest.fixture
+    def judge(self, request: pytest.FixtureRequest) -> Judge:
+        """Give the judge of this case."""
+        return self._judge_of(request.node)
+
+    def _judge_of(self, item: pytest.Item) -> Judge:
+        if _JUDGE not in item.stash:
+            item.stash[_JUDGE] = Judge(case_id(item), decided_by(item))
+        return item.stash[_JUDGE]
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Have tracebacks written the short way: nobody reads them, and the long one takes a tenth of a second a case."""
+        config.option.tbstyle = "native"
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the selected cases, in an order that the seed decides; the rules over everything offered come last."""
+        kept = [item for item in items if self._is_selected(item)]
+        random.Random(self._seed).shuffle(kept)  # noqa: S311  # a repeatable order, no secret
+        kept.sort(key=lambda item: item.path.stem == _RUN_LAST)
+        items[:] = kept
+        self._started(len(kept))
+
+    def _is_selected(self, item: pytest.Item) -> bool:
+        if not self._selection.heavy and item.get_closest_marker("heavy"):
+            return False
+        if not self._selection.bulk and item.get_closest_marker("bulk"):
+            return False
+        wanted = self._selection.requirements
+        return wanted is None or bool(wanted.intersection(decided_by(item)))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_setup(self) -> None:
+        """Begin each case on a clean stage, after what it looks at was delivered."""
+        self._scene.begin()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Settle what a case left undecided; nothing that it raises goes further."""
+        error: BaseException | None = None
+        try:
+            yield
+        except (Exception, pytest.fail.Exception) as raised:  # noqa: BLE001  # a judgement, or a crash of ours: both are kept
+            error = raised
+        self._close(pyfuncitem, error)
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        """Keep what goes wrong before a case begins: it is decided by nothing."""
+        report = yield
+        if call.when == "setup" and call.excinfo is not None:
+            self._close(item, call.excinfo.value)
+        return report
+
+    def _close(self, item: pytest.Item, error: BaseException | None) -> None:
+        judge = self._judge_of(item)
+        try:
+            judge.close(error)
+        except UndecidedError as mistake:
+            judge.close(mistake)
+        name = self._keep_transcript(judge)
+        wanted = self._selection.requirements
+        for result in judge.results:
+            if wanted is None or result.requirement in wanted:
+                self.run.results.append(replace(result, evidence=(name,) if name else ()))
+        self._step(judge.case, judge.worst())
+
+    def _keep_transcript(self, judge: Judge) -> str:
+        if self._evidence_name is None:
+            return ""
+        box, start = self._scene.box, self._scene.start
+        offers = [*judge.offers, *box.offers(start)]
+        name = self._evidence_name(judge.case)
+        self.run.transcripts[name] = transcript(offers, box.results(start), box.calls(start))
+        return name
+
+
+def run_cases(plugin: CasePlugin) -> CaseRun:
+    """Run the cases of ``plugin`` and return what they judged; raises ``RuntimeError`` when pytest itself could not run them."""
+    _pytest([], plugin)
+    return plugin.run
+
+
+def collected() -> Sequence[tuple[str, tuple[str, ...], bool]]:
+    """Return each case with the requirements that it decides and whether it is heavy, without running any."""
+    found: list[tuple[str, tuple[str, ...], bool]] = []
+
+    class Collector:
+        def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+            found.extend((case_id(item), decided_by(item), item.get_closest_marker("heavy") is not None) for item in items)
+            items.clear()
+
+        @pytest.fixture(scope="session")
+        def scene(self) -> None:
+            """Stand in for the stage: nothing runs."""
+
+        @pytest.fixture
+        def judge(self) -> None:
+            """Stand in for the judge: nothing runs."""
+
+    _pytest(["--collect-only"], Collector())
+    return found
+
+
+def _pytest(more: Sequence[str], plugin: object) -> None:
+    """Let pytest run or collect the cases; raises ``RuntimeError`` when it could not."""
+    options = ["--import-mode=importlib", "--capture=no", "--strict-markers", f"--rootdir={_CASES}", "-c", "/dev/null", "--disable-plugin-autoload"]
+    options += [part for name in _NO_PLUGINS for part in ("-p", f"no:{name}")]
+    marks = ["-o", "markers=decides(*ids): requirements\nheavy: moves more than 100 MB\nbulk: takes a while"]
+    code = pytest.main([*more, *options, *marks, str(_CASES)], plugins=[plugin])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise RuntimeError(f"the cases could not be run: pytest ended with {code!r}")

@@ -1,0 +1,272 @@
+"""What a case works with: the Berichtenbox, the Afnemer through its driver, letters to send, and waiting that ends."""
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+from typing import Any, Final
+
+from conformance.afnemer.driver import AfnemerStatus, Attachment, BerichtStatus, Delivered, Driver, Letter
+from conformance.berichtenbox.app import CANARY_PATH, Urls
+from conformance.berichtenbox.box import Berichtenbox, Mark
+from conformance.berichtenbox.decide import refusing
+from conformance.berichtenbox.ledger import Offer, OfferedResult, State, Status
+from conformance.berichtenbox.processing import payload_of
+from conformance.cases.judging import NeverOfferedError, NotTestedError
+from conformance.messages.batch import Batch, Bericht
+from conformance.messages.identities import reserved_test_bsns
+from conformance.rules.findings import Grading, Knowledge
+from conformance.rules.grading import grade_offer, read_offer
+from conformance.verdicts import Reason
+
+_PAUSE_S: Final = 0.02
+_POLLS_FOR_QUIET: Final = 2
+WAITING: Final = frozenset({AfnemerStatus.AANGEBODEN})
+REFUSED_VISIBLY: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.OPNIEUW_AANGEBODEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
+WITH_A_PERSON: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One bericht as it stood in one offer."""
+
+    offer: Offer
+    batch: Batch
+    bericht: Bericht
+
+
+class Scene:
+    """The stage of a case. ``reaction_s`` is how long the kit waits for this Afnemer to act."""
+
+    def __init__(self, box: Berichtenbox, urls: Urls, driver: Driver, *, reaction_s: float, seed: int) -> None:
+        self.box = box
+        self.urls = urls
+        self.driver = driver
+        self.reaction_s = reaction_s
+        self.random = random.Random(seed)  # noqa: S311  # repeatable choices, no secret
+        self.run_mark = box.mark()
+        self.start = self.run_mark
+        self._batches: dict[int, Batch | None] = {}
+        self._graded: tuple[Mark, list[tuple[Offer, Grading]]] | None = None
+        self._citizens: list[str] = []
+
+    def begin(self) -> None:
+        """Begin a case on a clean stage; the ledger keeps what earlier cases left."""
+        self.box.fresh_start()
+        self.start = self.box.mark()
+
+    # -- letters ---------------------------------------------------------------------------------------------------------------------------
+
+    def citizen(self) -> str:
+        """Return a citizen who had no letter yet in this round of all reserved test BSNs."""
+        if not self._citizens:
+            self._citizens = list(reserved_test_bsns())
+            self.random.shuffle(self._citizens)
+        return self._citizens.pop()
+
+    @property
+    def bericht_type(self) -> str:
+        """A BerichtType of this Afnemer."""
+        return self.box.config.bericht_types[0]
+
+    def letter(self, **fields: Any) -> Letter:
+        """Return a letter to a citizen of its own; fields as in :class:`Letter`."""
+        number = self.random.randrange(10_000)
+        plain = Letter(self.citizen(), self.bericht_type, f"Proefbericht {number}", f"Dit is proefbericht {number} van de keten.")
+        return replace(plain, **fields)
+
+    def letters(self, count: int, **fields: Any) -> list[Letter]:
+        """Return letters, each to a citizen of its own."""
+        return [self.letter(**fields) for _ in range(count)]
+
+    # -- acting ----------------------------------------------------------------------------------------------------------------------------
+
+    def offer(self, letters: Sequence[Letter], per_batch: int | None = None) -> Sequence[Delivered]:
+        """Have letters delivered and wait until all of them were offered; raises :class:`NeverOfferedError` when they are not."""
+        delivered = self.driver.deliver(letters, per_batch)
+        wanted = {item.bericht_id.lower() for item in delivered}
+        if not self.wait(lambda: wanted <= self._offered_ids()):
+            raise NeverOfferedError(len(wanted - self._offered_ids()), len(wanted))
+        return delivered
+
+    def deliver(self, letters: Sequence[Letter], per_batch: int | None = None) -> Sequence[Delivered]:
+        """Have letters delivered, wait until they were offered, and make sure that the Berichtenbox takes what is in them."""
+        delivered = self.offer(letters, per_batch)
+        self._check_taken()
+        return delivered
+
+    def _check_taken(self) -> None:
+        """Stop a case whose berichten are refused for what they are: it would only say again what another requirement says."""
+        broken = sorted({requirement for offer in self.offers() if offer.grading for requirement in refusing(offer.grading)})
+        if broken:
+            raise NotTestedError(Reason.NO_TRAFFIC, f"the Berichtenbox refuses what this Afnemer offers; mend {', '.join(broken)} first")
+
+    def check_reaches(self) -> None:
+        """Stop a case that looks for what does *not* arrive, when not even a plain letter does."""
+        self.deliver_one()
+        self.start = self.box.mark()
+
+    def deliver_one(self, **fields: Any) -> Delivered:
+        """Have one letter delivered."""
+        return self.deliver([self.letter(**fields)])[0]
+
+    def deliver_stored(self, count: int = 1, per_batch: int | None = None) -> Sequence[Delivered]:
+        """Have letters delivered and wait until the Afnemer knows that they are stored."""
+        delivered = self.deliver(self.letters(count), per_batch)
+        if not self.wait(lambda: all(self.status_of(item) is AfnemerStatus.VERWERKT for item in delivered)):
+            raise NotTestedError(Reason.TIMEOUT, "the Afnemer did not book plain results; see VERW-001")
+        return delivered
+
+    def status(self, delivered: Delivered) -> BerichtStatus:
+        """Return where a bericht stands; raises :class:`NotTestedError` when the Afnemer does not know it any more."""
+        status = self.driver.status(delivered.bericht_id)
+        if status is None:
+            raise NotTestedError(Reason.DRIVER_ANSWER, f"the Afnemer does not know bericht {delivered.bericht_id}, which it delivered")
+        return status
+
+    def status_of(self, delivered: Delivered) -> AfnemerStatus:
+        """Return only the status."""
+        return self.status(delivered).status
+
+    def wait(self, holds: Callable[[], bool]) -> bool:
+        """Wait until ``holds()``, the Afnemer says that it is idle, or its time to react is over; return what held then."""
+        deadline = time.monotonic() + self.reaction_s
+        while True:
+            before = self.box.mark()
+            self.box.settle()
+            is_idle = self.driver.settle()
+            self.box.settle()
+            if holds():
+                return True
+            if is_idle and self.box.mark() == before:
+                return False
+            if time.monotonic() > deadline:
+                return False
+            if not is_idle:
+                time.sleep(_PAUSE_S)  # the Afnemer is another process: all that can be done is look again
+
+    def look_until(self, holds: Callable[[], bool]) -> None:
+        """Look until ``holds()`` or the time to react is over, and leave the Afnemer alone meanwhile."""
+        deadline = time.monotonic() + self.reaction_s
+        while not holds() and time.monotonic() < deadline:
+            time.sleep(_PAUSE_S / 10)
+
+    def quiet(self) -> None:
+        """Wait until nothing more is to be expected: the Afnemer says so, or it polled twice without anything coming of it."""
+        last = self.box.mark()
+        polls = self.box.polls
+
+        def is_quiet() -> bool:
+            nonlocal last, polls
+            now = self.box.mark()
+            if now != last:
+                last, polls = now, self.box.polls
+            return self.box.polls - polls >= _POLLS_FOR_QUIET
+
+        self.wait(is_quiet)
+
+    @contextmanager
+    def meanwhile(self, act: Callable[[], object]) -> Iterator[None]:
+        """Let ``act`` go on beside the block, and end when both did; an error of ``act`` is raised."""
+        trouble: list[Exception] = []
+
+        def run() -> None:
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001  # raised below, where the case hears of it
+                trouble.append(error)
+
+        thread = Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join(self.reaction_s + 60)
+        if trouble:
+            raise trouble[0]
+
+    # -- looking ---------------------------------------------------------------------------------------------------------------------------
+
+    def offers(self) -> Sequence[Offer]:
+        """Return what was offered since the case began, refused offers left out."""
+        return [offer for offer in self.box.offers(self.start) if offer.state is not State.REFUSED]
+
+    def batch_of(self, offer: Offer) -> Batch | None:
+        """Return the batch in an offer, ``None`` when there is none to read."""
+        if offer.seq not in self._batches:
+            self._batches[offer.seq] = read_offer(payload_of(offer.envelope)).batch
+        return self._batches[offer.seq]
+
+    def seen(self, bericht_id: str | None = None, bsn: str | None = None, since: Mark | None = None) -> list[Seen]:
+        """Return the berichten that were offered (of one id, to one citizen), oldest first."""
+        offers = self.offers() if since is None else [offer for offer in self.offers() if offer.seq > since.message]
+        batches = [(offer, batch) for offer in offers if (batch := self.batch_of(offer)) is not None]
+        found = [Seen(offer, batch, bericht) for offer, batch in batches for bericht in batch.berichten]
+        if bericht_id is not None:
+            found = [item for item in found if item.bericht.bericht_id.lower() == bericht_id.lower()]
+        if bsn is not None:
+            found = [item for item in found if item.bericht.gebruiker_id == bsn]
+        return found
+
+    def _offered_ids(self) -> set[str]:
+        return {item.bericht.bericht_id.lower() for item in self.seen()}
+
+    def results(self) -> Sequence[OfferedResult]:
+        """Return the results that were offered since the case began."""
+        return self.box.results(self.start)
+
+    def unprocessed(self) -> Sequence[OfferedResult]:
+        """Return the results that the Afnemer did not mark."""
+        return [result for result in self.results() if result.status is Status.RECEIVED]
+
+    def gradings(self) -> Sequence[tuple[Offer, Grading]]:
+        """Return everything that was offered in the whole run with what the rules say of it, refused offers included."""
+        now = self.box.mark()
+        if self._graded is None or self._graded[0].message != now.message:
+            self._graded = now, list(self._grade_all())
+        return self._graded[1]
+
+    def _grade_all(self) -> Iterator[tuple[Offer, Grading]]:
+        known = Knowledge(connection=self.box.connection)
+        for offer in self.box.offers(self.run_mark):
+            if offer.grading is not None:
+                yield offer, offer.grading
+            elif offer.state is State.REFUSED:
+                yield offer, grade_offer(payload_of(offer.envelope), known, offer.envelope)[0]
+
+    @property
+    def canary(self) -> str:
+        """A URL that nobody should ever fetch."""
+        return f"{self.urls.url}{CANARY_PATH}/entiteit"
+
+    def operations(self, name: str, since: Mark | None = None) -> int:
+        """Return how often an operation of the adapter face was called."""
+        return sum(call.operation == name for call in self.box.calls(since or self.start))
+
+
+def between_now_and_then() -> datetime:
+    """Return a whole millisecond, once it is there: what was done is before it, what comes is not."""
+    now = datetime.now(UTC)
+    moment = now.replace(microsecond=0) + timedelta(milliseconds=math.ceil(now.microsecond / 1000) + 1)
+    while datetime.now(UTC) <= moment:
+        pass  # at most two milliseconds
+    return moment
+
+
+def attachment(octets: bytes, omschrijving: str = "Bijlage") -> Attachment:
+    """Return a bijlage to send."""
+    return Attachment(omschrijving, octets)
+
+
+def yes_no(answers: Iterable[bool]) -> str:
+    """Return answers as people read them."""
+    return ", ".join("yes" if answer else "no" for answer in answers)
+
+
+def told(status: BerichtStatus) -> str:
+    """Return a status as people read it."""
+    return f"{status.status}, code {status.verwerkings_code}, applied {status.verwerkt} times"

@@ -1,0 +1,91 @@
+"""Writes a commented profile."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from conformance.commands.terminal import say
+
+TEMPLATE: Final = """\
+# The profile of an Afnemer, for `berichtenbox certify --profile afnemer.toml`.
+# What stands behind # is a default, or an example of what you may add.
+
+[afnemer]
+name = "Gemeente Voorbeeld"
+# 20 digits, as in the Subject.serialNumber of your PKIoverheid certificate.
+# 00000099 begins the OINs for tests.
+oin = "00000099000000001000"
+# The BerichtTypes of your connection, as in the portal: at most 8 characters.
+bericht_types = ["BELAST", "PASPOORT"]
+# What you use. What is not used is not applicable.
+services = ["aanleveren", "abonnementen", "validatie"]
+# The OINs of the organisations for which you send, if you are an intermediair.
+# intermediair_for = ["00000099000000003000"]
+
+# How the kit asks your Afnemer to act, in your test environment.
+# docs/test-control.md has the seven verbs; docs/shim.py is an example.
+#   http     your application, or a shim beside it, offers them below a URL
+#   command  a shell command gets the verb, and JSON on stdin
+#   python   a class has a method a verb
+#   manual   a person at the terminal does what the kit asks
+#   none     the kit asks nothing
+[driver]
+kind = "http"
+url = "http://127.0.0.1:9001"
+# command = "./shim.sh"              # with kind = "command"
+# python = "package.module:Class"    # with kind = "python"
+# restart = "systemctl restart afnemer"   # how the kit may restart it
+
+# With kind = "command" you may also give a command a verb.
+# [driver.commands]
+# gezondheid = "./ctl health"
+# berichten = "./ctl send"
+# bericht = "./ctl status"
+
+# Where your Afnemer reaches the simulated Berichtenbox.
+[berichtenbox]
+face = "adapter"
+host = "127.0.0.1"
+port = 8800
+# cpa_id = "MIJNOVERHEID-EBMS-BB-2-0_00000099000000001000"
+
+# How long the kit waits for your Afnemer to act, in seconds.
+# [timing]
+# reaction_s = 10
+
+# What nobody can see from outside, and you declare: an id and how you meet it.
+# `berichtenbox specs list` says which requirements those are.
+# [declared]
+# VERW-036 = "The log holds no BSN; checked on 1 October by J. Jansen."
+
+# A failure that you know of. It breaks the run after its day, and when it no
+# longer fails.
+# [[known_failures]]
+# id = "AANL-035"
+# reason = "The supplier delivers in January."
+# owner = "J. Jansen"
+# until = 2027-01-31
+"""
+
+
+@click.command("init")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", default=Path("afnemer.toml"), show_default=True, help="Where it goes.")
+@click.option("--force", is_flag=True, help="Replace a file that stands there.")
+def command(out: Path, *, force: bool) -> int:
+    """Write a commented profile, to be filled in.
+
+    Then: `berichtenbox certify --profile afnemer.toml`.
+    """
+    try:
+        with out.open("w" if force else "x", encoding="utf-8", newline="\n") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        text = f"{out}: there is a file already.\n  Hint: choose another --out, or replace it with --force."
+        raise click.UsageError(text, click.get_current_context()) from None
+    except OSError as error:
+        text = f"{out}: cannot be written: {error.strerror}.\n  Hint: choose another --out."
+        raise click.UsageError(text, click.get_current_context()) from None
+    say(f"Wrote {out}. Fill in name, OIN, BerichtTypes and services, and choose a driver.")
+    say(f"Then: berichtenbox certify --profile {out}")
+    return 0

@@ -1,0 +1,32 @@
+"""Who decides each requirement, and which deliberate defect fails it: what the generated coverage file is made of."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from conformance.afnemer.defects import DEFECTS
+from conformance.berichtenbox.defects import RESULT_DEFECTS
+from conformance.cases.running import collected
+from conformance.rules.grading import rule_requirements
+
+
+def deciders() -> Mapping[str, Sequence[str]]:
+    """Return, for each requirement, the rule and the cases that decide it."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for requirement in rule_requirements():
+        found[requirement].append("rule")
+    for case, requirements, _ in collected():
+        for requirement in requirements:
+            if case.partition("[")[0] not in found[requirement]:
+                found[requirement].append(case.partition("[")[0])
+    return {requirement: sorted(names) for requirement, names in sorted(found.items())}
+
+
+def defects() -> Mapping[str, Sequence[str]]:
+    """Return, for each requirement, the defects that must fail it."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for defect in DEFECTS.values():
+        for requirement in defect.fails:
+            found[requirement].append(defect.name)
+    for wrong in RESULT_DEFECTS:
+        found[wrong.fails].append(f"berichtenbox {wrong.name}")
+    return {requirement: sorted(names) for requirement, names in sorted(found.items())}

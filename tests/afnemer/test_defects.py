@@ -1,0 +1,101 @@
+"""The deliberate defects: each says what it does wrong, in a name, a sentence and requirements that exist."""
+
+import re
+
+import pytest
+
+from conformance.afnemer.defects import DEFECTS
+from conformance.afnemer.defects.registry import defect
+from conformance.afnemer.reference.afnemer import ReferenceAfnemer
+from conformance.afnemer.reference.gateway import Gateway
+from conformance.afnemer.reference.receiving import Receiver
+from conformance.afnemer.reference.sending import Sender
+from conformance.catalogue import catalogue
+
+PITFALLS = {*range(1, 9), *range(11, 33), *range(36, 42)}
+ALL = [pytest.param(found, id=found.name) for found in DEFECTS.values()]
+
+
+@pytest.fixture
+def empty(monkeypatch):
+    """A registry without defects."""
+    registered = {}
+    monkeypatch.setattr("conformance.afnemer.defects.registry.DEFECTS", registered)
+    return registered
+
+
+@pytest.mark.parametrize("found", ALL)
+def test_defect_reads_as_a_sentence(found):
+    """
+    The name is a verb and what it is done to; the text is one or two full sentences.
+    """
+    assert "_" in found.name
+    assert re.fullmatch(r"(never_)?[a-z]+s(_[a-z0-9]+)*", found.name)
+    assert re.fullmatch(r"[A-Z].*[.…]", found.does, re.DOTALL)
+
+
+@pytest.mark.parametrize("found", ALL)
+def test_defect_fails_what_exists(found):
+    """
+    Each defect must fail something, and everything that it names is in the catalogue.
+    """
+    families = {f"{requirement.partition('-')[0]}-*" for requirement in catalogue()}
+
+    assert found.fails
+    assert found.fails <= set(catalogue())
+    assert found.also <= set(catalogue()) | families
+    assert not found.fails & found.also
+
+
+@pytest.mark.parametrize("found", ALL)
+def test_defect_is_an_afnemer_of_its_own(found):
+    """
+    A defect replaces exactly one half of the reference Afnemer, or is another Afnemer as a whole.
+    """
+    halves = [
+        getattr(found.make, place) is not right
+        for place, right in (("sender_class", Sender), ("receiver_class", Receiver), ("gateway_class", Gateway))
+    ]
+
+    assert issubclass(found.make, ReferenceAfnemer)
+    assert found.make is not ReferenceAfnemer
+    assert sum(halves) == (1 if found.make.__bases__ == (ReferenceAfnemer,) and any(halves) else 0)
+    assert found.make.__name__ == found.name
+
+
+def test_every_pitfall_has_a_defect():
+    """
+    What real clients fell into is played here, each pitfall at least once, and no number is made up.
+    """
+    played = {found.pitfall for found in DEFECTS.values() if found.pitfall is not None}
+
+    assert set() == PITFALLS - played
+    assert played <= set(range(1, 42))
+
+
+def test_defect_allows_what_follows_from_it(empty):
+    """
+    What must fail may fail, and so may what is named or belongs to a named family.
+    """
+
+    @defect("AANL-001", also="AANL-002 VERW-*", pitfall=3, bulk=True)
+    class loses_a_letter(Sender):  # noqa: N801  # the name of a defect is a sentence
+        """Loses a letter."""
+
+    found = empty["loses_a_letter"]
+    allowed = {name for name in ("AANL-001", "AANL-002", "AANL-003", "VERW-001", "HERL-001") if found.allows(name)}
+    assert allowed == {"AANL-001", "AANL-002", "VERW-001"}
+    assert (found.does, found.pitfall, found.bulk) == ("Loses a letter.", 3, True)
+    assert found.make.sender_class is loses_a_letter
+
+
+@pytest.mark.usefixtures("empty")
+def test_name_is_used_once():
+    """
+    A second defect of the same name would hide the first.
+    """
+    part = type("loses_a_letter", (Sender,), {"__doc__": "Loses a letter."})
+    defect("AANL-001")(part)
+
+    with pytest.raises(ValueError, match="two defects are called loses_a_letter"):
+        defect("AANL-002")(part)

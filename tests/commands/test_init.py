@@ -1,0 +1,61 @@
+"""Tests of `berichtenbox init`."""
+
+import tomllib
+
+from conformance.commands.init import TEMPLATE
+from conformance.profile import load
+
+
+def test_profile_loads_and_has_ten_keys(berichtenbox, tmp_path):
+    """
+    What init writes is a valid profile, with at most ten keys to think about and a comment at each.
+    """
+    ended = berichtenbox("init")
+    written = tomllib.loads((tmp_path / "afnemer.toml").read_text())
+    keys = [key for section in written.values() for key in section]
+
+    assert ended.code == 0
+    assert load(tmp_path / "afnemer.toml").afnemer.name == "Gemeente Voorbeeld"
+    assert len(keys) <= 10
+    assert "certify --profile afnemer.toml" in ended.out
+
+
+def test_every_example_in_the_comments_is_valid(tmp_path):
+    """
+    Each key that stands there as a comment can be switched on; of the drivers one at a time.
+    """
+    lines = [line.removeprefix("# ") if " = " in line or line.startswith("# [") else line for line in TEMPLATE.splitlines()]
+    skipped = ("command = ", "python = ", "[driver.commands]", "gezondheid", "berichten = ", "bericht = ", "With kind")
+    (tmp_path / "all.toml").write_text("\n".join(line for line in lines if not line.startswith(skipped)))
+
+    profile = load(tmp_path / "all.toml")
+
+    assert profile.known_failures[0].id == "AANL-035"
+    assert profile.declared.keys() == {"VERW-036"}
+    assert profile.driver.restart == "systemctl restart afnemer"
+    assert profile.afnemer.intermediair_for == ("00000099000000003000",)
+
+
+def test_existing_file_is_not_replaced(berichtenbox, tmp_path):
+    """
+    A profile that stands there is replaced only when that is asked.
+    """
+    (tmp_path / "own.toml").write_text("mine")
+
+    refused = berichtenbox("init", "--out", "own.toml")
+    kept = (tmp_path / "own.toml").read_text()
+    forced = berichtenbox("init", "--out", "own.toml", "--force")
+
+    assert (refused.code, kept) == (2, "mine")
+    assert "--force" in refused.err
+    assert (forced.code, (tmp_path / "own.toml").read_text()) == (0, TEMPLATE)
+
+
+def test_place_that_cannot_be_written_is_told(berichtenbox):
+    """
+    A directory that does not exist is a mistake of the user.
+    """
+    ended = berichtenbox("init", "--out", "nowhere/afnemer.toml")
+
+    assert ended.code == 2
+    assert "cannot be written" in ended.err
