@@ -19,8 +19,6 @@ from conformance.afnemer.smoke import smoke_check
 from conformance.berichtenbox.app import Urls, running
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.sql import SqlLedger
-from conformance.cases.running import CasePlugin, CaseRun, Selection, run_cases
-from conformance.cases.scene import Scene
 from conformance.catalogue import catalogue
 from conformance.messages.identities import LOGIUS_TEST_OIN
 from conformance.profile import Profile
@@ -28,6 +26,8 @@ from conformance.progress import Progress
 from conformance.report.evidence import evidence_name
 from conformance.report.model import KnownFailure, Report, Run, exit_code, grade
 from conformance.report.write import write_report
+from conformance.stage.running import CasePlugin, CaseRun, Selection, run_cases
+from conformance.stage.scene import Scene
 from conformance.verdicts import ExitCode
 
 _VERB_S: Final = 60.0  # delivering a thousand letters with bijlagen may take an Afnemer a while
@@ -154,7 +154,16 @@ class _Restartable:
 
     def restart(self) -> bool:
         try:
-            ended = subprocess.run(self._command, shell=True, check=False, capture_output=True, timeout=_RESTART_S)  # noqa: S602  # the user's own command
+            ended = subprocess.run(  # noqa: S602  # the user's own command
+                self._command,
+                shell=True,
+                check=False,
+                timeout=_RESTART_S,
+                # No pipes: an Afnemer that the command leaves running would keep them open, and they would be waited for.
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CannotDo(f"the restart command failed: {error}", hint="check [driver] restart in the profile") from None
         return ended.returncode == 0

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from conformance.afnemer.defects import DEFECTS
 from conformance.berichtenbox.defects import RESULT_DEFECTS
-from conformance.cases.running import collected
 from conformance.rules.grading import rule_requirements
+from conformance.stage.running import collected
 
 
 def deciders() -> Mapping[str, Sequence[str]]:

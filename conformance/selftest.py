@@ -20,12 +20,12 @@ from conformance.berichtenbox.app import running
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.defects import LEGAL_RESULTS, RESULT_DEFECTS, known
 from conformance.berichtenbox.sql import SqlLedger
-from conformance.cases.running import CasePlugin, Selection, run_cases
-from conformance.cases.scene import Scene
 from conformance.catalogue import catalogue
 from conformance.certification import connection_of
 from conformance.progress import Progress
 from conformance.rules.grading import grade_result
+from conformance.stage.running import CasePlugin, Selection, run_cases
+from conformance.stage.scene import Scene
 from conformance.verdicts import CaseResult, Verdict
 
 REFERENCE: Final = "reference"

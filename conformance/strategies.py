@@ -359,7 +359,9 @@ def _add_child(element: Element, pick: int) -> Element:
 
 
 def _make_root(element: Element, _: int) -> Element:
-    return deepcopy(element)
+    root = deepcopy(element)
+    root.tail = None  # text after an element is no part of it, and may not follow a root
+    return root
 
 
 _ON_LEAVES: Final = frozenset({_set_edge, _set_anything, _resize, _surround, _other_digits, _other_case, _set_type})

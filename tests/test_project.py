@@ -29,6 +29,7 @@ LAYERS = (
     {"berichtenbox", "afnemer"},
     {"profile_keys"},
     {"profile"},
+    {"stage"},
     {"cases"},
     {"report"},
     {"checking", "progress"},

@@ -24,6 +24,7 @@ from conformance.berichtenbox.http import BodyTooLarge, DroppableProtocol, bare
 from conformance.transport.adapter import REST_PATH
 
 CANARY_PATH: Final = "/kanarie"
+_TICK_S: Final = 0.1
 _START_S: Final = 20.0
 
 
@@ -84,6 +85,31 @@ class _Server(uvicorn.Server):
         self._captured_signals.clear()
 
 
+class _EmbeddedServer(uvicorn.Server):
+    """A server that is stopped from another thread, at once: the plain one looks ten times a second whether it should."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopped = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        """Keep the time of the Date header until somebody stops the server."""
+        self._loop = asyncio.get_running_loop()
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), _TICK_S)
+
+    def stop(self) -> None:
+        """Stop now; who is still connected is not waited for."""
+        self.should_exit = self.force_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it stopped by itself
+                self._loop.call_soon_threadsafe(self._stopped.set)
+
+
 @contextlib.contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """Bind a socket; raises :class:`ServerError` when that cannot be done."""
@@ -114,7 +140,7 @@ def running(box: Berichtenbox, host: str = "127.0.0.1", port: int = 0, *, works_
     Without ``works_by_itself`` what is accepted is processed only by ``box.settle()``: who asks for that all the time needs no second thread.
     """
     with listening(host, port) as bound, _committing(box) as committer:
-        server = uvicorn.Server(_config(create_app(box, committer)))
+        server = _EmbeddedServer(_config(create_app(box, committer)))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])), name="berichtenbox", daemon=True)
         if works_by_itself:
             box.start()
@@ -123,7 +149,7 @@ def running(box: Berichtenbox, host: str = "127.0.0.1", port: int = 0, *, works_
         try:
             yield _urls(host, bound)
         finally:
-            server.should_exit = True
+            server.stop()
             thread.join()
             box.stop()
 

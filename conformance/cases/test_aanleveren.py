@@ -1,18 +1,19 @@
 """Aanleveren: what the Afnemer does when it is asked to deliver, and when the adapter is in trouble."""
 
+import contextlib
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conformance.afnemer.driver import Delivered, DriverError, Letter, Refused
-from conformance.cases.judging import Judge, NeverOfferedError, NotTestedError, decides
-from conformance.cases.pdfs import pdf
-from conformance.cases.scene import REFUSED_VISIBLY, Scene, Seen, attachment, yes_no
+from conformance.afnemer.driver import AfnemerStatus, Delivered, DriverError, Letter, Refused, TimedOut
 from conformance.limits import limits
 from conformance.messages.moments import read_moment
 from conformance.rules.bijlage import octets_of
+from conformance.stage.judging import Judge, NeverOfferedError, NotTestedError, decides
+from conformance.stage.pdfs import pdf
+from conformance.stage.scene import REFUSED_VISIBLY, Scene, Seen, attachment, yes_no
 from conformance.verdicts import Reason, Verdict
 
 _WRITTEN_BREAK = "\\r\\n"
@@ -286,3 +287,30 @@ def test_a_lost_answer_brings_no_second_letter(scene: Scene, judge: Judge) -> No
         raise NotTestedError(Reason.NO_TRAFFIC, "the Afnemer never tried to offer anything")
     stored = _stored(scene, letter)
     judge.that("AANL-014", stored == 1, expected="one letter stored", seen=f"{stored} letters stored")
+
+
+@decides("AANL-013", "VERW-027")
+def test_random_trouble_is_survived(scene: Scene, judge: Judge) -> None:
+    """Under trouble that is drawn with the seed of the run, never more than twice in a row, ten letters are each stored once and all booked."""
+    scene.check_reaches()
+    seed = scene.random.randrange(2**32)
+    scene.box.faults.draw("unavailable", seed=seed, chance=0.4, on="post", max_in_a_row=2)
+    scene.box.faults.draw("unavailable", seed=seed + 1, chance=0.4, on="poll", max_in_a_row=2)
+    scene.box.faults.draw("reset-after-work", seed=seed + 2, chance=0.3, on="process", max_in_a_row=2)
+    letters = scene.letters(10)
+    delivered: list[Delivered] = []
+    for letter in letters:
+        with contextlib.suppress(TimedOut, Refused):
+            delivered.extend(scene.driver.deliver([letter]))
+    scene.wait(lambda: all(_stored(scene, letter) for letter in letters) and all(_is_booked(scene, item) for item in delivered))
+    scene.quiet()
+
+    times = [_stored(scene, letter) for letter in letters]
+    judge.that("AANL-013", times == [1] * len(letters), expected="each letter stored once", seen=f"stored {times} times")
+    stored = {item.bericht_id for item in scene.box.berichten(scene.start) if item.code == "Verwerkt"}
+    waiting = [item for item in delivered if item.bericht_id.lower() in stored and not _is_booked(scene, item)]
+    judge.that("VERW-027", not waiting, expected="each stored letter verwerkt", seen=f"{len(waiting)} of {len(stored)} still waiting")
+
+
+def _is_booked(scene: Scene, item: Delivered) -> bool:
+    return scene.status_of(item) is AfnemerStatus.VERWERKT

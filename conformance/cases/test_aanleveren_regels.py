@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from conformance.afnemer.driver import Letter, Refused
-from conformance.cases.judging import Judge, NotTestedError, decides
-from conformance.cases.pdfs import pdf
-from conformance.cases.scene import Scene, attachment
 from conformance.catalogue import catalogue
 from conformance.rules.findings import Finding
 from conformance.rules.grading import rule_requirements
+from conformance.stage.judging import Judge, NotTestedError, decides
+from conformance.stage.pdfs import pdf
+from conformance.stage.scene import Scene, attachment
 from conformance.verdicts import Reason, Verdict
 
 # Elements that test-control has no word for: an Afnemer that does not use them has nothing to prove.

@@ -4,11 +4,11 @@ import pytest
 
 from conformance.afnemer.driver import AfnemerStatus, Delivered
 from conformance.berichtenbox.scripts import NO_RESULT
-from conformance.cases.judging import Judge, NotTestedError, decides
-from conformance.cases.scene import REFUSED_VISIBLY, WITH_A_PERSON, Scene
 from conformance.limits import limits
 from conformance.messages.moments import read_moment
 from conformance.messages.verwerkingsbericht import Resultaat, Stadium, VerwerkingsCode
+from conformance.stage.judging import Judge, NotTestedError, decides
+from conformance.stage.scene import REFUSED_VISIBLY, WITH_A_PERSON, Scene
 from conformance.verdicts import Reason, Verdict
 
 VERWERKT = AfnemerStatus.VERWERKT

@@ -7,14 +7,14 @@ import pytest
 
 from conformance.afnemer.driver import AfnemerStatus, Delivered, Refused
 from conformance.berichtenbox.box import Mark
-from conformance.cases.judging import Judge, NotTestedError, decides
-from conformance.cases.pdfs import pdf
-from conformance.cases.scene import Scene, attachment, between_now_and_then
 from conformance.catalogue import catalogue
 from conformance.messages.batch import Bericht
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.bijlage import octets_of
 from conformance.rules.findings import Finding
+from conformance.stage.judging import Judge, NotTestedError, decides
+from conformance.stage.pdfs import pdf
+from conformance.stage.scene import Scene, attachment, between_now_and_then
 from conformance.verdicts import Reason
 
 VERWERKT = AfnemerStatus.VERWERKT

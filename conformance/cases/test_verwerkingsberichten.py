@@ -5,9 +5,9 @@ import pytest
 from conformance.afnemer.driver import AfnemerStatus, Delivered
 from conformance.berichtenbox.ledger import Status
 from conformance.berichtenbox.scripts import NO_RESULT
-from conformance.cases.judging import Judge, NotTestedError, decides
-from conformance.cases.scene import REFUSED_VISIBLY, Scene, told
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
+from conformance.stage.judging import Judge, NotTestedError, decides
+from conformance.stage.scene import REFUSED_VISIBLY, Scene, told
 from conformance.verdicts import Reason
 
 VERWERKT = AfnemerStatus.VERWERKT

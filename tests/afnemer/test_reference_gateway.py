@@ -112,7 +112,7 @@ def test_nobody_there_is_temporary():
 
     with (
         Gateway(f"http://127.0.0.1:{port}") as gateway,
-        pytest.raises(TemporaryTroubleError, match="^GET /ebms/messages/unprocessed: ConnectError$"),
+        pytest.raises(TemporaryTroubleError, match=r"^GET /ebms/messages/unprocessed: ConnectError$"),
     ):
         gateway.waiting("CPA", Action.BV_RESULT)
 

@@ -115,9 +115,7 @@ def test_bericht_that_is_offered_again_can_be_stored(party, box, code):
     assert told(party, bericht_id) == ("verwerkt", "Verwerkt", 2)
 
 
-@pytest.mark.parametrize(
-    ("code", "status"), [(VerwerkingsCode.TECHNISCH_PROBLEEM, "ander-kanaal"), (VerwerkingsCode.AANMAAK_DATUM, "handmatig")]
-)
+@pytest.mark.parametrize(("code", "status"), [(VerwerkingsCode.TECHNISCH_PROBLEEM, "ander-kanaal"), (VerwerkingsCode.AANMAAK_DATUM, "handmatig")])
 def test_offering_again_ends(party, box, code, status):
     """
     A problem that lasts ends after a few offers, in another channel or with a person.
@@ -246,7 +244,20 @@ def test_unknown_bericht_is_noted_and_blocks_nobody(party, box):
 
 
 @pytest.mark.parametrize(
-    "fault", ["unknown-batch-id", "case-changed", "several-parts", "gzip", "other-prefixes", "stadium-nil", "stadium-absent", "stadium-unknown", "empty"]
+    "fault",
+    [
+        "unknown-batch-id",
+        "case-changed",
+        "several-parts",
+        "gzip",
+        "other-prefixes",
+        "stadium-nil",
+        "stadium-absent",
+        "stadium-unknown",
+        "counters-wrong",
+        "foreign-reference",
+        "empty",
+    ],
 )
 def test_shape_does_not_matter(party, box, fault):
     """

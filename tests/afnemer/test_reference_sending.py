@@ -12,12 +12,12 @@ from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.ledger import State
 from conformance.berichtenbox.processing import payload_of
 from conformance.berichtenbox.sql import SqlLedger
-from conformance.cases.pdfs import pdf
-from conformance.cases.scene import attachment
 from conformance.certification import connection_of
 from conformance.messages.moments import read_moment
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.grading import read_offer
+from conformance.stage.pdfs import pdf
+from conformance.stage.scene import attachment
 
 PLAIN = {"bsn": "999990019", "berichtType": "BELAST", "onderwerp": "Uw aanslag", "tekst": "Tekst"}
 
@@ -102,7 +102,7 @@ def test_bare_letter_gets_an_onderwerp(party, box):
     assert (bericht.onderwerp, bericht.bericht_tekst, bericht.publicatie_datum, bericht.bijlagen) == ("Bericht van uw gemeente", None, None, ())
 
 
-def test_same_seed_makes_the_same_ids(party, connection, tmp_path):
+def test_same_seed_makes_the_same_ids(party, connection):
     """
     Ids can be repeated, and a restart begins other ones.
     """

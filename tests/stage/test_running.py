@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from conformance.afnemer.driver import TimedOut, Verb
-from conformance.cases import running
-from conformance.cases.judging import NotTestedError
-from conformance.cases.running import CasePlugin, CaseRun, Selection, collected, run_cases
 from conformance.catalogue import catalogue
 from conformance.report.evidence import evidence_name
+from conformance.stage import running
+from conformance.stage.judging import NotTestedError
+from conformance.stage.running import CasePlugin, CaseRun, Selection, collected, run_cases
 from conformance.verdicts import Reason, Verdict
 
-CASES = sorted(Path(running.__file__).parent.glob("test_*.py"))
+CASES = sorted((Path(running.__file__).parent.parent / "cases").glob("test_*.py"))
 EVERY = collected()
 RULES = "aanleveren_regels/"
 
@@ -94,7 +94,9 @@ def test_every_case_says_what_it_asks(path):
     """
     Each case has a docstring that is one sentence: it stands in the reports.
     """
-    functions = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    functions = [
+        node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
     without = [function.name for function in functions if not (ast.get_docstring(function) or "").endswith(".")]
 
     assert functions
@@ -218,7 +220,7 @@ def test_case_that_decides_nothing_is_an_error_of_the_kit(scene, monkeypatch):
     """
     A case of ours that ends without a judgement is not passed.
     """
-    monkeypatch.setattr("conformance.cases.judging.Judge.that", lambda *_, **__: True)
+    monkeypatch.setattr("conformance.stage.judging.Judge.that", lambda *_, **__: True)
     plugin = CasePlugin(
         scene, Selection(frozenset({"VERW-001"})), seed=1, evidence_name=None, started=lambda _: None, step=lambda _case, _verdict: None
     )

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from conformance.berichtenbox.ledger import Call, Offer, OfferedResult, State, Status
-from conformance.cases.transcript import transcript
 from conformance.messages.envelope import Part
 from conformance.rules.findings import Finding, Grading
+from conformance.stage.transcript import transcript
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LATER = timedelta(minutes=1)

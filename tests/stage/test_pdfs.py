@@ -5,7 +5,7 @@ import io
 import pikepdf
 import pytest
 
-from conformance.cases.pdfs import SMALLEST, pdf
+from conformance.stage.pdfs import SMALLEST, pdf
 
 
 @pytest.mark.parametrize("size", [SMALLEST, SMALLEST + 1, 9_999, 10_000, 99_990, 100_003, 249_000, 251_000, 500_000])

@@ -12,10 +12,10 @@ from conformance.afnemer.drivers.python import PythonCaller
 from conformance.afnemer.reference.sending import ADVICE
 from conformance.berichtenbox.box import Mark
 from conformance.berichtenbox.ledger import State, Status
-from conformance.cases.judging import NeverOfferedError, NotTestedError
-from conformance.cases.scene import attachment, between_now_and_then, told, yes_no
 from conformance.messages.identities import reserved_test_bsns
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
+from conformance.stage.judging import NeverOfferedError, NotTestedError
+from conformance.stage.scene import attachment, between_now_and_then, told, yes_no
 from conformance.verdicts import Reason
 
 A_WHILE_S = 10  # nobody waits that long: only a test that fails

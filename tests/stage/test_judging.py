@@ -3,8 +3,8 @@
 import pytest
 
 from conformance.afnemer.driver import BadAnswer, CannotDo, DriverError, Refused, TimedOut, Unreachable, Verb
-from conformance.cases.judging import Judge, NeverOfferedError, NotTestedError, UndecidedError, reason_of
 from conformance.rules.findings import Finding
+from conformance.stage.judging import Judge, NeverOfferedError, NotTestedError, UndecidedError, reason_of
 from conformance.verdicts import CaseResult, Reason, Verdict
 
 BSN = "999990019"
@@ -70,16 +70,15 @@ def test_undecided_says_why(judge, verdict):
     assert judge.results == [CaseResult("AANL-001", "aanleveren/iets", verdict, "no letter to 9999*****", Reason.NOT_SEEN)]
 
 
-@pytest.mark.parametrize("say", ["that", "findings"])
+@pytest.mark.parametrize(
+    "say", [lambda judge: judge.that("HERL-001", holds=True, expected="", seen=""), lambda judge: judge.findings("HERL-001", [])]
+)
 def test_judging_something_else_is_a_mistake_of_ours(judge, say):
     """
     A case decides only what it is marked with.
     """
     with pytest.raises(UndecidedError, match="aanleveren/iets judges HERL-001, and is not marked with it"):
-        if say == "that":
-            judge.that("HERL-001", holds=True, expected="", seen="")
-        else:
-            judge.findings("HERL-001", [])
+        say(judge)
 
 
 # -- how a case ends -------------------------------------------------------------------------------------------------------------------------

@@ -8,15 +8,28 @@ from typing import Any, Final
 
 import pytest
 
-from conformance.cases.judging import Judge, UndecidedError
-from conformance.cases.scene import Scene
-from conformance.cases.transcript import transcript
+from conformance.stage.judging import Judge, UndecidedError
+from conformance.stage.scene import Scene
+from conformance.stage.transcript import transcript
 from conformance.verdicts import CaseResult
 
-_CASES: Final = Path(__file__).parent
+_CASES: Final = Path(__file__).parent.parent / "cases"
 _RUN_LAST: Final = "test_aanleveren_regels"
 _JUDGE = pytest.StashKey[Judge]()
-_NO_PLUGINS: Final = ("terminal", "cacheprovider", "junitxml", "doctest", "nose", "faulthandler", "logging", "warnings", "pastebin", "stepwise", "unraisableexception", "threadexception")
+_NO_PLUGINS: Final = (
+    "terminal",
+    "cacheprovider",
+    "junitxml",
+    "doctest",
+    "nose",
+    "faulthandler",
+    "logging",
+    "warnings",
+    "pastebin",
+    "stepwise",
+    "unraisableexception",
+    "threadexception",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from conformance.berichtenbox.box import Berichtenbox, Mark
 from conformance.berichtenbox.decide import refusing
 from conformance.berichtenbox.ledger import Offer, OfferedResult, State, Status
 from conformance.berichtenbox.processing import payload_of
-from conformance.cases.judging import NeverOfferedError, NotTestedError
 from conformance.messages.batch import Batch, Bericht
 from conformance.messages.identities import reserved_test_bsns
 from conformance.rules.findings import Grading, Knowledge
 from conformance.rules.grading import grade_offer, read_offer
+from conformance.stage.judging import NeverOfferedError, NotTestedError
 from conformance.verdicts import Reason
 
 _PAUSE_S: Final = 0.02

@@ -12,8 +12,8 @@ from conformance.afnemer.reference.afnemer import ReferenceAfnemer
 from conformance.berichtenbox.app import Urls, running
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.sql import SqlLedger
-from conformance.cases.scene import Scene
 from conformance.certification import connection_of
+from conformance.stage.scene import Scene
 
 SEED = 7
 

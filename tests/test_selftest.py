@@ -1,0 +1,301 @@
+"""The kit tested by what it must find: defects, null parties, and the reference Afnemer that fails nothing."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from conformance import selftest
+from conformance.afnemer.defects import DEFECTS
+from conformance.berichtenbox.defects import LEGAL_RESULTS, RESULT_DEFECTS, correct, known
+from conformance.catalogue import catalogue
+from conformance.progress import PlainProgress
+from conformance.rules.grading import grade_result
+from conformance.selftest import NULL_PARTIES, REFERENCE, Row, SelftestResult, UnknownDefectError, play_party, run_selftest
+from conformance.stage.running import Selection
+from conformance.verdicts import CaseResult, Reason, Verdict
+
+GOOD = Row("loses_a_letter", "Loses a letter.", frozenset({"AANL-015"}), frozenset({"AANL-015", "AANL-054"}), frozenset(), frozenset(), 3)
+SEEN_IN_A_WHOLE_RUN = {"derives_the_message_id_from_the_batch", "uses_a_bericht_id_for_many_letters", "fills_a_template_without_escaping"}
+BAD = Row(
+    "does_nothing_wrong",
+    "Does nothing wrong.",
+    frozenset({"AANL-015", "AANL-016"}),
+    frozenset({"HERL-001", "AFW-001"}),
+    frozenset({"AANL-015", "AANL-016"}),
+    frozenset({"HERL-001", "AFW-001"}),
+)
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Let a party play only the cases that decide these requirements."""
+
+    def limit(*requirements):
+        monkeypatch.setattr(selftest, "Selection", lambda **_: Selection(frozenset(requirements)))
+
+    return limit
+
+
+@pytest.fixture
+def claim(monkeypatch):
+    """Let there be one defect, that plays as another one and claims what it likes."""
+
+    def register(like, *fails, also=()):
+        made = selftest.Defect("claims_too_much", "Claims too much.", frozenset(fails), frozenset(also), None, bulk=False, make=DEFECTS[like].make)
+        monkeypatch.setattr(selftest, "DEFECTS", {made.name: made})
+        return made.name
+
+    return register
+
+
+# -- one party -------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "requirement"),
+    [
+        ("names_another_cpa", "AANL-001"),
+        ("looks_up_the_nil_bericht_id", "VERW-011"),
+        ("rounds_the_window_to_minutes", "HERL-005"),
+        ("never_stops_offering", "AFW-011"),
+        ("keeps_codes_as_numbers", "VERW-007"),
+    ],
+)
+def test_defect_fails_its_own_case(only, name, requirement):
+    """
+    A defect in each subject is found by the case that is about it.
+    """
+    only(requirement)
+
+    row = play_party(name)
+
+    assert requirement in row.failed
+    assert row.unrelated == frozenset()
+    assert (row.does, row.pitfall) == (DEFECTS[name].does, DEFECTS[name].pitfall)
+
+
+def test_reference_fails_nothing(only):
+    """
+    Who does it right fails nothing, and need not fail anything.
+    """
+    only("AANL-001", "VERW-011", "HERL-005", "AFW-011")
+
+    row = play_party(REFERENCE)
+
+    assert row == Row(REFERENCE, "Does it right.", frozenset(), frozenset(), frozenset(), frozenset())
+    assert row.is_proven
+
+
+def test_false_claim_is_found(only, claim):
+    """
+    A defect that does not fail what it says, and fails what it does not say, proves the opposite of what it should.
+    """
+    only("VERW-011", "HERL-005")
+    name = claim("looks_up_the_nil_bericht_id", "HERL-005")
+
+    row = play_party(name)
+
+    assert not row.is_proven
+    assert (row.missed, row.unrelated) == (frozenset({"HERL-005"}), frozenset({"VERW-011"}))
+    assert (
+        SelftestResult((row,), ())
+        .render()
+        .startswith("NOT claims_too_much: -\n      did not fail HERL-005\n      failed, and should not: VERW-011\n0 of 1 parties")
+    )
+
+
+def test_what_follows_from_a_defect_is_no_false_alarm(only, claim):
+    """
+    A requirement that fails along may be named, or belong to a named family.
+    """
+    only("VERW-011", "AFW-019")
+    row = play_party(claim("looks_up_the_nil_bericht_id", "AFW-019", also=["VERW-*"]))
+
+    assert row.is_proven
+    assert "AFW-019 (and what follows: VERW-011)" in SelftestResult((row,), ()).render()
+
+
+def test_heavy_cases_are_for_who_needs_them(monkeypatch):
+    """
+    Cases that move much are played only against a defect that asks for them.
+    """
+    asked = {}
+    monkeypatch.setattr(selftest, "_play", lambda make, selection: asked.setdefault(make.__name__, selection) and [])
+    for name in ("counts_berichten_and_not_bytes", "reads_five_hundred_at_most", "names_another_cpa"):
+        play_party(name)
+
+    assert [(selection.heavy, selection.bulk) for selection in asked.values()] == [(True, True), (False, True), (False, False)]
+
+
+@pytest.mark.parametrize("name", NULL_PARTIES)
+def test_null_party_earns_nothing(name):
+    """
+    Who is silent, answers anything, or echoes, passes no requirement, and fails none either.
+    """
+    row = play_party(name)
+
+    assert row.failed == frozenset()
+    assert row.is_proven
+
+
+def test_pass_of_a_null_party_is_an_alarm(monkeypatch):
+    """
+    A case that passes nobody would pass anybody.
+    """
+    results = [CaseResult("AANL-001", "a", Verdict.PASSED, ""), CaseResult("AANL-002", "a", Verdict.NOT_TESTED, "", Reason.TIMEOUT)]
+    monkeypatch.setattr(selftest, "_results", lambda *_: results)
+
+    row = play_party("is_silent")
+
+    assert row.unrelated == frozenset({"AANL-001"})
+    assert not row.is_proven
+
+
+def test_crash_of_a_case_is_told_with_its_text(monkeypatch):
+    """
+    A kit-error never counts as a failure that was looked for without saying so.
+    """
+    monkeypatch.setattr(selftest, "_play", lambda *_: [CaseResult("AANL-001", "a/b", Verdict.KIT_ERROR, "KeyError: 'x'")])
+
+    row = play_party("names_another_cpa")
+
+    assert row.unrelated == frozenset({"AANL-001 (kit-error in a/b: KeyError: 'x')"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DEFECTS)
+def test_every_defect_fails_what_it_must(only, name):
+    """
+    Each defect is found by the cases that are about it; that it fails nothing else is for the selftest to say.
+    """
+    if name not in SEEN_IN_A_WHOLE_RUN:
+        only(*DEFECTS[name].fails)
+
+    assert play_party(name).missed == frozenset()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sends_to_the_neighbour", "takes_the_first_part", "offers_again_under_new_ids", "makes_new_ids_for_a_herlevering"])
+def test_defect_is_proven_by_all_cases(name):
+    """
+    Of all cases only those fail that should.
+    """
+    row = play_party(name)
+
+    assert (row.missed, row.unrelated) == (frozenset(), frozenset())
+    assert row.must_fail == DEFECTS[name].fails
+
+
+# -- the matrix ------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_matrix_tells_who_did_what():
+    """
+    A line a party, what is wrong below it, and a count.
+    """
+    assert SelftestResult((GOOD, BAD), ("VERW-001",)).render() == (
+        "ok  loses_a_letter: AANL-015 (and what follows: AANL-054)\n"
+        "NOT does_nothing_wrong: -\n"
+        "      did not fail AANL-015, AANL-016\n"
+        "      failed, and should not: AFW-001, HERL-001\n"
+        "1 of 2 parties did what they should; 1 MUSTs without a defect that fails them\n"
+        "  VERW-001 was failed by nobody"
+    )
+
+
+@pytest.mark.parametrize(("rows", "unproven", "is_proven"), [((GOOD,), (), True), ((GOOD, BAD), (), False), ((GOOD,), ("VERW-001",), False)])
+def test_one_bad_row_proves_nothing(rows, unproven, is_proven):
+    """
+    The kit is proven when every row is, and no MUST is left.
+    """
+    assert SelftestResult(rows, unproven).is_proven is is_proven
+
+
+def test_must_that_nobody_failed_is_named():
+    """
+    Only what had to fail and did counts as proven.
+    """
+    unproven = selftest._unproven([GOOD, BAD])
+
+    assert "AANL-015" not in unproven
+    assert {"AANL-001", "HERL-001"} <= set(unproven)
+    assert [item for item in unproven if catalogue()[item].decided_by == "declared" or catalogue()[item].level != "MUST"] == []
+
+
+def test_unknown_defect_is_named():
+    """
+    The parties that exist are told, before anything is played.
+    """
+    with pytest.raises(UnknownDefectError, match=r"there is no defect 'does_magic'; known are: reference, is_silent, .*names_another_cpa"):
+        run_selftest(1, ["reference", "does_magic"], PlainProgress(io.StringIO()))
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Replace the pool of processes by one of threads, and playing by an outcome that is known."""
+    rows = {name: Row(name, "", defect.fails, defect.fails, frozenset(), frozenset()) for name, defect in DEFECTS.items()}
+    monkeypatch.setattr(selftest, "ProcessPoolExecutor", lambda max_workers, **_: ThreadPoolExecutor(max_workers))
+    monkeypatch.setattr(selftest, "play_party", lambda name: rows.get(name) or Row(name, "", *[frozenset()] * 4))
+
+
+@pytest.mark.usefixtures("in_process")
+def test_whole_selftest_plays_everybody():
+    """
+    The reference, the null parties, every defect and every Berichtenbox have a row; together they prove each MUST.
+    """
+    told = io.StringIO()
+    result = run_selftest(2, (), PlainProgress(told))
+
+    names = [row.name for row in result.rows]
+    boxes = [f"berichtenbox {defect.name}" for defect in RESULT_DEFECTS]
+    assert names == [REFERENCE, *NULL_PARTIES, *DEFECTS, *boxes, "berichtenbox that is legal, however strange"]
+    assert result.unproven == ()
+    assert result.is_proven
+    assert f"{len(DEFECTS) + 4} parties" in told.getvalue()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_chosen_defects_are_played_alone():
+    """
+    With a choice nothing is said of the rest.
+    """
+    result = run_selftest(1, ["is_silent", "names_another_cpa"], PlainProgress(io.StringIO()))
+
+    assert [row.name for row in result.rows] == ["is_silent", "names_another_cpa"]
+    assert result.unproven == ()
+
+
+@pytest.mark.slow
+def test_selftest_plays_in_processes():
+    """
+    A party is played in a process of its own.
+    """
+    told = io.StringIO()
+    result = run_selftest(1, ["echoes"], PlainProgress(told))
+
+    assert [(row.name, row.is_proven) for row in result.rows] == [("echoes", True)]
+    assert told.getvalue().splitlines()[-1] == "1 parties: 1 ok"
+
+
+# -- defective Berichtenboxes ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("defect", [pytest.param(found, id=found.name) for found in RESULT_DEFECTS])
+def test_defective_result_fails_its_requirement(defect):
+    """
+    One requirement of Logius fails, and nothing that does not follow from it.
+    """
+    failed = defect.failed()
+
+    assert defect.fails in failed
+    assert failed - {defect.fails} <= defect.also
+    assert {defect.fails} | defect.also <= set(catalogue())
+
+
+@pytest.mark.parametrize("document", [lambda: correct().to_xml(), *LEGAL_RESULTS])
+def test_legal_result_fails_nothing(document):
+    """
+    What the schema allows raises no alarm.
+    """
+    assert grade_result(document(), known())[0].findings == ()
