@@ -31,6 +31,7 @@ from conformance.stage.scene import Scene
 from conformance.verdicts import ExitCode
 
 _VERB_S: Final = 60.0  # delivering a thousand letters with bijlagen may take an Afnemer a while
+_NOT_RUN: Final = (126, 127)  # what a shell says of a command that it cannot find or start
 _IN_THIS_PROCESS: Final = frozenset({"reference", "python"})
 _RESTART_S: Final = 120.0
 
@@ -166,6 +167,8 @@ class _Restartable:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CannotDo(f"the restart command failed: {error}", hint="check [driver] restart in the profile") from None
+        if ended.returncode in _NOT_RUN:
+            raise CannotDo(f"the restart command does not exist: {self._command}", hint="check [driver] restart in the profile")
         return ended.returncode == 0
 
     def close(self) -> None:

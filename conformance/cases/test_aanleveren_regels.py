@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.afnemer.driver import Letter, Refused
+from conformance.berichtenbox.ledger import Offer
 from conformance.catalogue import catalogue
 from conformance.rules.findings import Finding
 from conformance.rules.grading import rule_requirements
@@ -72,15 +73,18 @@ _MOST_SHOWN = 3
 
 
 def _look(scene: Scene, judge: Judge, requirement: str) -> tuple[bool, list[Finding]]:
-    is_decided = False
+    """Return whether the rule could decide, and what it found; the evidence shows the offers that broke it, or else one that did not."""
     found: list[Finding] = []
+    kept: list[Offer] = []
     for offer, grading in scene.gradings():
-        is_decided = is_decided or requirement in grading.decided
         objections = grading.of(requirement)
         if objections and len(judge.offers) < _MOST_SHOWN:
             judge.offers.append(offer)
+        elif requirement in grading.decided and not kept:
+            kept.append(offer)
         found.extend(objections)
-    return is_decided or bool(found), found
+    judge.offers.extend(kept if not found else ())
+    return bool(kept or found), found
 
 
 @decides("AANL-011")
