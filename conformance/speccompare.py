@@ -103,7 +103,7 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether every schema that Logius publishes is there and says what ours says."""
+        """Whether every schema that Logius publishes is there (a sketch of ours may do without) and says what ours says."""
         return all(file.state in {State.KNOWN, State.AGREES} for file in self.files if file.decides)
 
 
@@ -154,7 +154,8 @@ def _built_in() -> "_Schemas":
 def _report(listed: _Official, package: "_Schemas") -> list[FileReport]:
     members = [member for member in sorted(package.sources) if listed.is_named(member)]
     if not members:
-        return [FileReport(listed.name, State.MISSING, None, listed.built_in, decides=listed.decides)]
+        # Where ours is a sketch there is nothing to disagree with until the official file is there.
+        return [FileReport(listed.name, State.MISSING, None, listed.built_in, decides=listed.decides and not listed.sketch)]
     return [_judge(listed, member, package) for member in members]
 
 

@@ -2,10 +2,11 @@
 
 import pytest
 
+from conformance import specs
 from conformance.afnemer.defects import DEFECTS
 from conformance.berichtenbox.defects import RESULT_DEFECTS
 from conformance.catalogue import catalogue
-from conformance.coverage_file import gaps
+from conformance.coverage_file import gaps, render
 from conformance.deciders import deciders, defects
 from conformance.rules.grading import rule_requirements
 from conformance.stage.running import collected
@@ -22,6 +23,15 @@ def test_nothing_dangles_and_nothing_is_undecided(decided):
     What decides or fails a requirement names one that exists, and each requirement has a decider or says why not.
     """
     assert not gaps(decided, defects())
+
+
+def test_coverage_file_is_fresh(decided):
+    """
+    What is committed says what the code says; `berichtenbox coverage` writes it again.
+    """
+    committed = specs.path("requirements/COVERAGE.md").read_text(encoding="utf-8")
+
+    assert committed == render(decided, defects())
 
 
 def test_rules_and_cases_are_both_named(decided):

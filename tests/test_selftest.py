@@ -163,30 +163,6 @@ def test_crash_of_a_case_is_told_with_its_text(monkeypatch):
     assert row.unrelated == frozenset({"AANL-001 (kit-error in a/b: KeyError: 'x')"})
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", DEFECTS)
-def test_every_defect_fails_what_it_must(only, name):
-    """
-    Each defect is found by the cases that are about it; that it fails nothing else is for the selftest to say.
-    """
-    if name not in SEEN_IN_A_WHOLE_RUN:
-        only(*DEFECTS[name].fails)
-
-    assert play_party(name).missed == frozenset()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["sends_to_the_neighbour", "takes_the_first_part", "offers_again_under_new_ids", "makes_new_ids_for_a_herlevering"])
-def test_defect_is_proven_by_all_cases(name):
-    """
-    Of all cases only those fail that should.
-    """
-    row = play_party(name)
-
-    assert (row.missed, row.unrelated) == (frozenset(), frozenset())
-    assert row.must_fail == DEFECTS[name].fails
-
-
 # -- the matrix ------------------------------------------------------------------------------------------------------------------------------
 
 

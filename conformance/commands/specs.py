@@ -105,7 +105,7 @@ def _requirement_lines(item: Requirement, held: Catalogue, lang: str) -> Iterato
         "service": item.service,
         "source": item.source,
         "certainty": texts("en")["certainties"][item.certainty],
-        "decided by": ", ".join([str(item.decided_by), *_names(item)]),
+        "decided by": ", ".join(dict.fromkeys([str(item.decided_by), *_names(item)])),
         "undecided": str(item.undecided_reason or ""),
         "declare": item.declare(lang),
         "advice": item.advice(lang),

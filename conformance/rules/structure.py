@@ -61,7 +61,7 @@ _EXPECTED: Final = {
     "AANL-091": "1 to 128 characters",
     "AANL-093": "a whole number",
 }
-_SCHEMA_NOISE: Final = re.compile(r"\{[^}]*\}|^Element '[^']*'(?:, attribute '[^']*')?: |\[facet '\w+'\] ")
+_SCHEMA_NOISE: Final = re.compile(r"\{[a-z]+:[^}]*\}|^Element '[^']*'(?:, attribute '[^']*')?: |\[facet '\w+'\] ")
 _BELOW_BERICHT: Final = frozenset(
     {*_OF_VALUE, "BerichtInformatie", "PublicatieDatum", "EindDatumHandelingsTermijn", "Bijlagen", "Bijlage", "Bericht"} - {"BerichtLeverancierID"}
 )
