@@ -175,8 +175,8 @@ def measure_berichten(url: str, seconds: float) -> tuple[int, float, float]:
 
 
 def measure_nothing(url: str, seconds: float) -> float:
-    """Return how many requests a second the same server answers that ask no work: emptying a cache that it does not have, 204."""
-    data, answers = request("DELETE", "/service/rest/v19/cpas/cache", urlsplit(url).netloc), 0
+    """Return how many empty POSTs a second the same server answers: to /urlMappings, which refuses them without any work."""
+    data, answers = request("POST", "/service/rest/v19/urlMappings", urlsplit(url).netloc), 0
 
     def answered(_subject: str, _status: int) -> None:
         nonlocal answers
@@ -199,8 +199,8 @@ def main() -> int:
     print(f"berichten sent, acknowledged and processed: {stored}")
     print(f"acknowledged: {stored / sent_s:.0f} a second, from the first POST until the last answer ({sent_s:.1f} s)")
     print(f"processed:    {stored / done_s:.0f} a second, from the first POST until all are processed ({done_s:.1f} s)")
-    print(f"no work:      {empty:.0f} a second, DELETE /cpas/cache on the same server")
-    print(f"ratio:        {stored / done_s / empty:.2f} berichten for each request without work")
+    print(f"empty POST:   {empty:.0f} a second, an empty POST to /urlMappings on the same server")
+    print(f"ratio:        {stored / done_s / empty:.2f} berichten for each empty POST")
     return 0
 
 
