@@ -219,7 +219,7 @@ def test_all_problems_are_there_in_the_order_of_their_lines(written):
         ("[timing]\nreaction_s = true\n", 2, "expected a number of seconds above 0"),
         ('declared = "x"\n', 1, "expected the section [declared]."),
         ('[declared]\nVERW-036 = ""\n', 2, 'Hint: for example VERW-036 = "what you declare".'),
-        ('[declared]\nAANL-001 = "x"\n', 2, "a case decides this requirement, a declaration cannot."),
+        ('[declared]\nAANL-012 = "x"\n', 2, "a case decides this requirement, a declaration cannot."),
         ('[declared]\nZZZZZ = "x"\n', 2, "not a requirement of the catalogue.\n  Hint: `berichtenbox specs list` shows every id."),
         ("known_failures = 3\n", 1, "expected a section [[known_failures]] for each."),
         ('[known_failures]\nid = "AANL-035"\n', 1, "expected a section [[known_failures]] for each."),

@@ -102,9 +102,19 @@ class _EmbeddedServer(uvicorn.Server):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), _TICK_S)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what listens and what is connected; who is still busy is not waited for."""
+        for server in self.servers:
+            server.close()
+        for bound in sockets or ():
+            bound.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)
+
     def stop(self) -> None:
-        """Stop now; who is still connected is not waited for."""
-        self.should_exit = self.force_exit = True
+        """Stop now."""
+        self.should_exit = True
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it stopped by itself
                 self._loop.call_soon_threadsafe(self._stopped.set)

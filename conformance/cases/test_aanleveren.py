@@ -30,7 +30,7 @@ def test_each_bericht_is_offered_once(scene: Scene, judge: Judge) -> None:
     scene.quiet()
 
     times = [len(scene.seen(item.bericht_id)) for item in delivered]
-    strangers = len(scene.seen()) - sum(times)
+    strangers = len(scene.seen_by(letters)) - sum(times)
     judge.that("AANL-015", times == [1] * 7 and not strangers, expected="each bericht once", seen=f"{times} times, and {strangers} others")
     wrong = sum(bool(found) and found[0].bericht.gebruiker_id != letter.bsn for letter, found in _pairs(scene, letters, delivered))
     judge.that("AANL-077", not wrong, expected="each bericht to the citizen that was asked for", seen=f"{wrong} of 7 to someone else")
@@ -171,7 +171,7 @@ def test_more_than_a_thousand_are_split(scene: Scene, judge: Judge) -> None:
     """1001 letters go out in more than one batch, and all of them arrive."""
     delivered = scene.offer(scene.letters(1_001))
 
-    sizes = [len(batch.berichten) for offer in scene.offers() if (batch := scene.batch_of(offer)) is not None]
+    sizes = [len(batch.berichten) for _, batch in scene.offers_of(delivered)]
     holds = max(sizes) <= limits().berichten_per_batch_max and sum(sizes) == len(delivered)
     judge.that("AANL-094", holds, expected="1001 berichten in batches of at most 1000", seen=f"batches of {sizes}")
 
@@ -184,8 +184,9 @@ def test_a_batch_is_split_on_bytes(scene: Scene, judge: Judge) -> None:
     full = (attachment(pdf(limits().bijlagen_bytes_accepted)),)
     delivered = scene.offer(scene.letters(160, bijlagen=full))
 
-    sizes = [sum(len(part.content) for part in offer.envelope.parts) for offer in scene.offers()]
-    holds = max(sizes) <= limits().batch_bytes_max and len({item.bericht.bericht_id.lower() for item in scene.seen()}) == len(delivered)
+    offers = scene.offers_of(delivered)
+    sizes = [sum(len(part.content) for part in offer.envelope.parts) for offer, _ in offers]
+    holds = max(sizes) <= limits().batch_bytes_max and sum(len(batch.berichten) for _, batch in offers) == len(delivered)
     judge.that("AANL-095", holds, expected="batches of at most 100 MB with all 160", seen=f"batches of {sizes} bytes")
 
 
@@ -206,10 +207,10 @@ def test_an_invalid_bsn_is_refused_alone(scene: Scene, judge: Judge, number: str
         scene.driver.deliver(letters)
     except Refused:
         scene.quiet()
-        left = len(scene.seen())
+        left = len(scene.seen_by(letters))
         judge.that(requirement, not left, expected="nothing sent of a request that was refused", seen=f"{left} berichten")
         return
-    scene.wait(lambda: len(scene.seen()) >= len(letters) - 1)
+    scene.wait(lambda: len(scene.seen_by(letters)) >= len(letters) - 1)
     scene.quiet()
 
     sent = [bool(scene.seen(bsn=letter.bsn)) for letter in letters]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.afnemer.driver import AfnemerStatus, Delivered
+from conformance.afnemer.driver import AfnemerStatus, Delivered, Letter
 from conformance.berichtenbox.scripts import NO_RESULT
 from conformance.limits import limits
 from conformance.messages.moments import read_moment
@@ -15,14 +15,14 @@ VERWERKT = AfnemerStatus.VERWERKT
 ANDER_KANAAL = AfnemerStatus.ANDER_KANAAL
 
 
-def _refused_once(scene: Scene, code: VerwerkingsCode) -> Delivered:
+def _refused_once(scene: Scene, code: VerwerkingsCode) -> tuple[Letter, Delivered]:
     """Have one letter delivered that is refused with ``code``; whatever is offered after it stays without a result."""
     letter = scene.letter()
     scene.box.answer_always(letter.bsn, code, NO_RESULT)
     item = scene.deliver([letter])[0]
     scene.wait(lambda: scene.status_of(item) is not AfnemerStatus.AANGEBODEN)
     scene.quiet()
-    return item
+    return letter, item
 
 
 @decides("AFW-001")
@@ -94,10 +94,10 @@ _VISIBLE = [
 @pytest.mark.parametrize("code", _VISIBLE)
 def test_refusal_is_visible(scene: Scene, judge: Judge, code: VerwerkingsCode) -> None:
     """A bericht that is refused is neither dropped nor called stored: a person sees it, or it comes again under its own ids."""
-    item = _refused_once(scene, code)
+    letter, item = _refused_once(scene, code)
 
     status = scene.status_of(item)
-    others = [entry for entry in scene.seen() if entry.bericht.bericht_id.lower() != item.bericht_id.lower()]
+    others = [entry for entry in scene.seen(bsn=letter.bsn) if entry.bericht.bericht_id.lower() != item.bericht_id.lower()]
     holds = status in REFUSED_VISIBLY and not others
     judge.that(judge.requirements[0], holds, expected="refused visibly, no other ids", seen=f"{status}, {len(others)} berichten under new ids")
 
@@ -123,7 +123,7 @@ _LATER_CODES = [VerwerkingsCode.NIET_ACTIEF_OF_GEABONNEERD, VerwerkingsCode.TECH
 @decides("AFW-020")
 def test_bestaat_al_without_earlier_result_is_not_guessed(scene: Scene, judge: Judge) -> None:
     """BerichtBestaatAl without a result before it proves nothing: no paper, and not verwerkt."""
-    item = _refused_once(scene, VerwerkingsCode.BERICHT_BESTAAT_AL)
+    _, item = _refused_once(scene, VerwerkingsCode.BERICHT_BESTAAT_AL)
 
     status = scene.status_of(item)
     judge.that("AFW-020", status not in (ANDER_KANAAL, VERWERKT), expected="neither another channel nor verwerkt", seen=status)
@@ -137,13 +137,12 @@ def test_lasting_technical_problem_ends(scene: Scene, judge: Judge) -> None:
     item = scene.deliver([letter])[0]
     most = limits().offers_max
     scene.wait(lambda: scene.status_of(item) in WITH_A_PERSON or len(scene.seen(item.bericht_id)) > most)
-    times = len(scene.seen(item.bericht_id))
-    scene.box.scripts.clear()  # who never stops must not go on for the rest of the run
-    scene.quiet()
 
-    status = scene.status_of(item)
+    times, status = len(scene.seen(item.bericht_id)), scene.status_of(item)
     judge.that("AFW-011", times <= most, expected=f"at most {most} offers", seen=f"{times} offers")
     judge.that("AFW-018", status in WITH_A_PERSON, expected="another channel, or a person", seen=status)
+    scene.box.scripts.clear()  # who never stops must not go on for the rest of the run
+    scene.quiet()
 
 
 @decides("AFW-012")
@@ -155,6 +154,7 @@ def test_no_refusal_is_dropped(scene: Scene, judge: Judge) -> None:
         scene.box.answer_always(letter.bsn, code, NO_RESULT)
     delivered = scene.deliver(letters, per_batch=len(codes))
     scene.wait(lambda: all(scene.status_of(item) in REFUSED_VISIBLY for item in delivered))
+    scene.quiet()
 
     silent = {code: status for code, item in zip(codes, delivered, strict=True) if (status := scene.status_of(item)) not in REFUSED_VISIBLY}
     judge.that("AFW-012", not silent, expected="each refusal visible", seen="; ".join(f"{code}: {status}" for code, status in silent.items()))
@@ -163,7 +163,7 @@ def test_no_refusal_is_dropped(scene: Scene, judge: Judge) -> None:
 @decides("AFW-016")
 def test_offer_after_old_aanmaak_datum_is_dated_anew(scene: Scene, judge: Judge) -> None:
     """After AanmaakDatumLigtTeVerInHetVerleden the next offer has a later AanmaakDatum; an Afnemer that leaves it to a person has none."""
-    item = _refused_once(scene, VerwerkingsCode.AANMAAK_DATUM)
+    _, item = _refused_once(scene, VerwerkingsCode.AANMAAK_DATUM)
 
     offers = scene.seen(item.bericht_id)
     if len(offers) < 2:
@@ -196,6 +196,7 @@ def test_nil_refusal_reaches_every_bericht(scene: Scene, judge: Judge) -> None:
     scene.box.fault("nil-bericht-id", code=VerwerkingsCode.OIN_IN_CPA, times=None)
     delivered = scene.deliver(scene.letters(3), per_batch=3)
     scene.wait(lambda: all(scene.status_of(item) in REFUSED_VISIBLY for item in delivered) and scene.status_of(other) is VERWERKT)
+    scene.quiet()
 
     statuses = [scene.status_of(item) for item in delivered]
     holds = all(status in REFUSED_VISIBLY for status in statuses) and scene.status_of(other) is VERWERKT

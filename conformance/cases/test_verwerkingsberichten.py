@@ -87,7 +87,7 @@ def test_unreadable_result_is_kept(scene: Scene, judge: Judge) -> None:
     scene.wait(lambda: scene.status_of(item) is VERWERKT)
     scene.quiet()
 
-    first = scene.results()[0]
+    first = scene.results_of(item)[0]
     judge.that("VERW-015", first.status is Status.RECEIVED, expected="kept unprocessed", seen="marked as processed")
 
 
@@ -99,6 +99,7 @@ def test_each_bericht_has_its_own_status(scene: Scene, judge: Judge) -> None:
     scene.box.answer(letters[3].bsn, VerwerkingsCode.BIJLAGE_TE_GROOT)
     delivered = list(scene.deliver(letters))
     scene.wait(lambda: all(scene.status_of(item) is not AANGEBODEN for item in delivered))
+    scene.quiet()
 
     stored = [scene.status_of(item) is VERWERKT for item in delivered]
     judge.that("VERW-005", stored == [True, False, True, False], expected="verwerkt: yes, no, yes, no", seen=_statuses(scene, delivered))
@@ -113,6 +114,7 @@ def test_code_is_taken_over_by_name(scene: Scene, judge: Judge) -> None:
         scene.box.answer_always(letter.bsn, code, NO_RESULT)
     delivered = list(scene.deliver(letters, per_batch=len(codes)))
     scene.wait(lambda: [scene.status(item).verwerkings_code for item in delivered] == codes)
+    scene.quiet()
 
     wrong = {code: got for code, item in zip(codes, delivered, strict=True) if (got := scene.status(item).verwerkings_code) != code}
     judge.that("VERW-007", not wrong, expected="each code by its name", seen="; ".join(f"{code} known as {got}" for code, got in wrong.items()))
@@ -124,6 +126,7 @@ def test_nil_bericht_id_is_found_by_its_batch(scene: Scene, judge: Judge) -> Non
     scene.box.fault("nil-bericht-id", times=None)
     delivered = list(scene.deliver(scene.letters(3), per_batch=3))
     scene.wait(lambda: all(scene.status_of(item) in REFUSED_VISIBLY for item in delivered))
+    scene.quiet()
 
     holds = all(scene.status_of(item) in REFUSED_VISIBLY for item in delivered)
     judge.that("VERW-011", holds, expected="each bericht of the batch refused", seen=_statuses(scene, delivered))
@@ -187,6 +190,7 @@ def test_results_in_another_order_find_their_batch(scene: Scene, judge: Judge) -
     delivered = list(scene.deliver(letters, per_batch=1))
     scene.box.advance(minutes=5)
     scene.wait(lambda: all(scene.status_of(item) is not AANGEBODEN for item in delivered))
+    scene.quiet()
 
     stored = [scene.status_of(item) is VERWERKT for item in delivered]
     judge.that("VERW-020", stored == [True, False, True], expected="each result on its own bericht", seen=_statuses(scene, delivered))

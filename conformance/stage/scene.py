@@ -25,6 +25,7 @@ from conformance.verdicts import Reason
 
 _PAUSE_S: Final = 0.02
 _POLLS_FOR_QUIET: Final = 2
+_MOST_REACTIONS: Final = 10
 WAITING: Final = frozenset({AfnemerStatus.AANGEBODEN})
 REFUSED_VISIBLY: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.OPNIEUW_AANGEBODEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
 WITH_A_PERSON: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
@@ -133,8 +134,12 @@ class Scene:
         return self.status(delivered).status
 
     def wait(self, holds: Callable[[], bool]) -> bool:
-        """Wait until ``holds()``, the Afnemer says that it is idle, or its time to react is over; return what held then."""
-        deadline = time.monotonic() + self.reaction_s
+        """Wait until ``holds()``, the Afnemer says that it is idle, or its time to react is over; return what held then.
+
+        That time begins again with each message that goes over the line, within bounds: who reacts in steps is not cut off halfway.
+        """
+        began = last = time.monotonic()
+        seen = self.box.mark()
         while True:
             before = self.box.mark()
             self.box.settle()
@@ -142,9 +147,12 @@ class Scene:
             self.box.settle()
             if holds():
                 return True
-            if is_idle and self.box.mark() == before:
+            now, after = time.monotonic(), self.box.mark()
+            if is_idle and after == before:
                 return False
-            if time.monotonic() > deadline:
+            if after.message != seen.message:
+                seen, last = after, now
+            if now - last > self.reaction_s or now - began > _MOST_REACTIONS * self.reaction_s:
                 return False
             if not is_idle:
                 time.sleep(_PAUSE_S)  # the Afnemer is another process: all that can be done is look again
@@ -211,6 +219,22 @@ class Scene:
         if bsn is not None:
             found = [item for item in found if item.bericht.gebruiker_id == bsn]
         return found
+
+    def offers_of(self, delivered: Iterable[Delivered]) -> list[tuple[Offer, Batch]]:
+        """Return the offers in which these berichten stand, each once, with their batch."""
+        wanted = {item.bericht_id.lower() for item in delivered}
+        found = {entry.offer.seq: (entry.offer, entry.batch) for entry in self.seen() if entry.bericht.bericht_id.lower() in wanted}
+        return list(found.values())
+
+    def seen_by(self, letters: Iterable[Letter]) -> list[Seen]:
+        """Return what was offered to the citizens of these letters: an Afnemer may still be busy with those of an earlier case."""
+        citizens = {letter.bsn for letter in letters}
+        return [item for item in self.seen() if item.bericht.gebruiker_id in citizens]
+
+    def results_of(self, delivered: Delivered) -> list[OfferedResult]:
+        """Return the results that were offered on the offers of one bericht, whatever stands in them."""
+        offers = {item.offer.envelope.message_id for item in self.seen(delivered.bericht_id)}
+        return [result for result in self.results() if result.envelope.ref_to_message_id in offers]
 
     def _offered_ids(self) -> set[str]:
         return {item.bericht.bericht_id.lower() for item in self.seen()}

@@ -1,6 +1,8 @@
 """The Afnemer's side of the adapter: four calls over HTTP, and two kinds of trouble."""
 
+import ssl
 from collections.abc import Sequence
+from functools import cache
 from typing import Final, Self
 from urllib.parse import quote
 
@@ -20,11 +22,17 @@ class PermanentTroubleError(RuntimeError):
     """The adapter refuses this message; it will refuse it tomorrow. ebms-core says so with a 500: trying for ever helps nobody."""
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return whom the machine trusts: read once, for that takes longer than a call."""
+    return ssl.create_default_context()
+
+
 class Gateway:
     """Sends, asks what waits, fetches and marks; ``url`` is the REST API, up to and including ``/v19``."""
 
     def __init__(self, url: str, timeout_s: float = 30.0) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=_trusted())
 
     def __enter__(self) -> Self:
         """Use as a context."""
