@@ -29,6 +29,8 @@ _COMMANDS: Final = {
     "specs": "Show the catalogue of requirements.",
     "selftest": "Prove that every case can fail.",
     "evidence": "Check the evidence of a run.",
+    "cpa": "Make or check a CPA of a test connection.",
+    "pki": "Make test certificates.",
     "coverage": "Write which requirement is decided where.",
 }
 # The exit code of errors that do not carry one themselves. By name, so that nothing is imported to find out.
