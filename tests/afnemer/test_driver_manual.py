@@ -207,7 +207,9 @@ def test_terminal_is_the_default(monkeypatch):
     """
     Without streams it is the terminal.
     """
+    shown = io.StringIO()
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
-    monkeypatch.setattr("sys.stdout", io.StringIO())
-
+    monkeypatch.setattr("sys.stdout", shown)
     Driver(ManualCaller()).health()
+
+    assert "== gezondheid ==" in shown.getvalue()

@@ -82,7 +82,7 @@ def test_a_request_of_ours_fits_the_description(sender, make):
     components = make.description("ebms-adapter").document["components"]
     validator = jsonschema.Draft202012Validator({"components": components, "$ref": "#/components/schemas/MessageRequest"})
 
-    validator.validate(json.loads(sender.body(make.batch(), "m")))
+    assert list(validator.iter_errors(json.loads(sender.body(make.batch(), "m")))) == []
 
 
 @pytest.mark.parametrize(("status", "kind", "body"), [(418, "text/plain", "x"), (200, "text/plain", "{}"), (200, "application/json", '{"nu": 1}')])
