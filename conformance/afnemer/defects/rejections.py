@@ -51,7 +51,7 @@ class confirms_by_sending_again(Receiver):
             self.offer_again(bericht)
 
 
-@defect("AFW-003", also="VERW-005")
+@defect("AFW-003", also="VERW-005 VERW-020")
 class insists_on_the_berichtenbox(Receiver):
     """Offers again to citizens who do not want it."""
 
