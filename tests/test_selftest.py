@@ -163,6 +163,30 @@ def test_crash_of_a_case_is_told_with_its_text(monkeypatch):
     assert row.unrelated == frozenset({"AANL-001 (kit-error in a/b: KeyError: 'x')"})
 
 
+_READERS = [
+    *("stops_at_an_unknown_batch", "marks_what_it_cannot_read", "applies_everything_again", "leaves_known_results_in_the_queue"),
+    *("gives_up_on_silence", "drops_results_of_older_batches", "closes_a_batch_at_its_first_result", "compares_guids_by_case"),
+    *("books_the_acknowledgment", "resends_after_silence", "loses_the_queue_after_a_503", "counts_again_when_marking_fails"),
+    *("correlates_by_reference", "fetches_external_entities", "takes_every_message_for_its_own", "rejects_what_a_result_leaves_out"),
+    *("drops_results_while_delivering", "takes_one_status_for_the_batch", "refuses_counters_that_do_not_fit", "requires_stadium"),
+    *("crashes_on_an_unknown_bericht", "does_not_know_gzip", "recognises_only_the_message_id", "drops_every_refusal", "opens_a_second_channel"),
+    *("delivers_the_last_offers_for_an_empty_window", "takes_bestaat_al_for_a_failure", "gives_up_without_a_word", "takes_bestaat_al_for_stored"),
+]
+
+
+@pytest.mark.parametrize("name", _READERS)
+def test_wrong_reading_is_found_by_its_own_case(only, name):
+    """
+    Who reads, places or books results wrongly is found by the cases on just that.
+    """
+    only(*DEFECTS[name].fails)
+
+    row = play_party(name)
+
+    assert row.missed == frozenset()
+    assert row.unrelated == frozenset()
+
+
 # -- the matrix ------------------------------------------------------------------------------------------------------------------------------
 
 
