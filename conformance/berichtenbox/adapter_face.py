@@ -27,18 +27,6 @@ _LONGEST_DELAY_S: Final = 30.0
 _LONGEST_NUMBER: Final = 9
 _NO_ANSWER: Final = 0
 _EVENTS: Final = frozenset({"RECEIVED", "DELIVERED", "FAILED", "EXPIRED"})
-_FILTERS: Final = {
-    "cpaId": "cpa_id",
-    "fromPartyId": "from_party",
-    "fromRole": "from_role",
-    "toPartyId": "to_party",
-    "toRole": "to_role",
-    "service": "service",
-    "action": "action",
-    "conversationId": "conversation_id",
-    "messageId": "message_id",
-    "refToMessageId": "ref_to_message_id",
-}
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -233,7 +221,7 @@ async def _refusing(faults: dict[str, Fault]) -> Response | None:
 
 def _queue_filter(request: Request) -> tuple[QueueFilter, int]:
     """Return the filter and the most ids to give; raises ``ValueError`` for a maxNr that is no number."""
-    given = {_FILTERS[key]: value for key, value in request.query_params.items() if key in _FILTERS}
+    given = {adapter.PROPERTIES[key]: value for key, value in request.query_params.items() if key in adapter.PROPERTIES}
     most = request.query_params.get("maxNr", "0")
     if not most.isascii() or not most.isdigit() or len(most) > _LONGEST_NUMBER:
         raise ValueError("maxNr is a whole number, 0 for all")

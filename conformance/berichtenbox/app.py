@@ -126,7 +126,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048)
     except OSError as error:
-        hint = "choose another --port, or 0 for a free one" if port else "check the host"
+        hint = "choose another port (--port, or port in the profile), or 0 for a free one" if port else "check the host"
         raise ServerError(f"cannot listen on {host}:{port}: {error.strerror or error}\n  Hint: {hint}") from None
     with bound:
         yield bound

@@ -16,7 +16,7 @@ from conformance.messages.envelope import Envelope, Part
 from conformance.messages.moments import write_moment
 
 REST_PATH: Final = "/service/rest/v19"
-_PROPERTIES: Final = {
+PROPERTIES: Final = {
     "cpaId": "cpa_id",
     "fromPartyId": "from_party",
     "fromRole": "from_role",
@@ -65,7 +65,7 @@ def read_properties(properties: Any) -> Envelope:
     """Return the envelope of MessageRequestProperties, without parts; raises :class:`RequestRefused`."""
     if not isinstance(properties, dict):
         raise RequestRefused("MessageRequestProperties is an object")
-    unknown = sorted(set(properties) - set(_PROPERTIES))
+    unknown = sorted(set(properties) - set(PROPERTIES))
     if unknown:
         raise RequestRefused(f"Unrecognized field {unknown[0][:80]!r} in MessageRequestProperties")
     for key, value in properties.items():
@@ -74,7 +74,7 @@ def read_properties(properties: Any) -> Envelope:
     for key in _REQUIRED:
         if not properties.get(key):
             raise RequestRefused(f"properties.{key} is missing")
-    return Envelope(**{_PROPERTIES[key]: value for key, value in properties.items() if value is not None})
+    return Envelope(**{PROPERTIES[key]: value for key, value in properties.items() if value is not None})
 
 
 def _is_text(value: Any, longest: int) -> bool:

@@ -47,7 +47,7 @@ def test_a_port_that_is_taken_is_told():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
 
-        with pytest.raises(ServerError, match=rf"cannot listen on 127.0.0.1:{port}: Address already in use.*\n  Hint: choose another --port"):
+        with pytest.raises(ServerError, match=rf"cannot listen on 127.0.0.1:{port}: Address already in use.*\n  Hint: choose another port"):
             listening("127.0.0.1", port).__enter__()
 
 
