@@ -7,6 +7,7 @@ import re
 import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 from typing import NoReturn
 
@@ -115,13 +116,18 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
 def _check_before(data: bytes, limits: Limits) -> None:
     if len(data) > limits.size:
         raise XmlRefused(Refusal.TOO_LARGE, f"the document has {len(data)} bytes, at most {limits.size} are read")
+    if len(data) > limits.markup:  # fewer bytes cannot hold so many
+        _check_markup(data, limits)
+    _check_head(data)
+
+
+def _check_markup(data: bytes, limits: Limits) -> None:
     markup = data.count(b"<")
     if markup > limits.markup:
         raise XmlRefused(Refusal.TOO_MANY_ELEMENTS, f"the document has {markup} times '<', at most {limits.markup} are read")
     # The attributes proper are counted after parsing; a text may quote things as well, so this only bounds what parsing costs.
     if next(islice(_ATTRIBUTE.finditer(data), limits.markup, None), None) is not None:
         raise XmlRefused(Refusal.TOO_MANY_ATTRIBUTES, f"the document has more than {limits.markup} attributes")
-    _check_head(data)
 
 
 def _check_head(data: bytes) -> None:
@@ -156,8 +162,13 @@ def _check_after(root: etree._Element, limits: Limits) -> None:
             Refusal.TOO_MANY_ATTRIBUTES,
             f"the document has {attributes} attributes, at most {limits.attributes} are read",
         )
-    if root.xpath("/*" * (limits.depth + 1)):
+    if _is_deeper_than(limits.depth)(root):
         raise XmlRefused(Refusal.TOO_DEEP, f"the document is nested deeper than {limits.depth} elements")
+
+
+@cache
+def _is_deeper_than(depth: int) -> etree.XPath:
+    return etree.XPath(f"boolean({'/*' * (depth + 1)})")
 
 
 def local_name(element: etree._Element) -> str:
