@@ -18,6 +18,19 @@ SCHEMA: Final = "berichten.xsd"
 _NO_BLANKS: Final = {ord(blank): None for blank in " \t\r\n"}
 _V = f"{{{NS_BATCH}}}"
 _B = f"{{{NS_BERICHT}}}"
+_FIELDS: Final = (
+    "BatchID",
+    "BerichtID",
+    "BerichtType",
+    "PublicatieDatum",
+    "EindDatumHandelingsTermijn",
+    "Onderwerp",
+    "BerichtTekst",
+    "Referentie",
+    "GebruikerID",
+    "SoortGebruiker",
+)
+_FIELD_OF_TAG: Final = {_B + name: name for name in _FIELDS}
 
 
 class UnwritableText(ValueError):  # noqa: N818  # names the thing that is wrong
@@ -114,20 +127,27 @@ class Batch:
             raise UnwritableText("a text holds a character that XML 1.0 cannot carry, such as U+000B; refuse or remove it before sending") from None
 
 
-def read_batch(root: etree._Element) -> Batch:
-    """Return the batch that a parsed document holds, whatever is wrong with it."""
-    info = _child(root, "BatchInformatie")
+def read_batch(root: etree._Element, *, clears: bool = False) -> Batch:
+    """Return the batch that a parsed document holds, whatever is wrong with it.
+
+    With ``clears`` the document is emptied on the way: one of 100 MB must not stand in memory beside the texts that came out of it.
+    """
+    texts = _texts(_child(root, "BatchInformatie"))
     return Batch(
-        batch_id=_text(info, "BatchID") or "",
-        aanmaak_datum=_text(info, "AanmaakDatum") or "",
-        bericht_leverancier_id=_text(info, "BerichtLeverancierID") or "",
-        berichten=tuple(_read_bericht(child) for child in root if local_name(child) == "Bericht"),
+        batch_id=texts.get("BatchID", ""),
+        aanmaak_datum=texts.get("AanmaakDatum", ""),
+        bericht_leverancier_id=texts.get("BerichtLeverancierID", ""),
+        berichten=tuple([_read_bericht(child, clears=clears) for child in root if local_name(child) == "Bericht"]),
     )
 
 
-def _read_bericht(element: etree._Element) -> Bericht:
-    info, bijlagen = _child(element, "BerichtInformatie"), _child(element, "Bijlagen")
-    texts = {local_name(child): child.text or "" for child in info} if info is not None else {}
+def _read_bericht(element: etree._Element, *, clears: bool) -> Bericht:
+    children = {local_name(child): child for child in reversed(element)}  # of several the first counts
+    info, bijlagen = children.get("BerichtInformatie"), children.get("Bijlagen")
+    texts = {_FIELD_OF_TAG.get(child.tag) or local_name(child): child.text or "" for child in info} if info is not None else {}
+    read = tuple(_read_bijlage(child) for child in bijlagen if local_name(child) == "Bijlage") if bijlagen is not None else ()
+    if clears and bijlagen is not None:
+        bijlagen.clear()
     return Bericht(
         batch_id=texts.get("BatchID", ""),
         bericht_id=texts.get("BerichtID", ""),
@@ -139,28 +159,27 @@ def _read_bericht(element: etree._Element) -> Bericht:
         eind_datum_handelings_termijn=texts.get("EindDatumHandelingsTermijn"),
         referentie=texts.get("Referentie"),
         soort_gebruiker=texts.get("SoortGebruiker", ""),
-        bijlagen=tuple(_read_bijlage(child) for child in bijlagen if local_name(child) == "Bijlage") if bijlagen is not None else (),
+        bijlagen=read,
     )
 
 
 def _read_bijlage(element: etree._Element) -> Bijlage:
+    texts = _texts(element)
     return Bijlage(
-        inhoud=_text(element, "Inhoud") or "",
-        omschrijving=_text(element, "Omschrijving") or "",
-        volgorde=_text(element, "Volgorde") or "",
-        bijlage_type=_text(element, "BijlageType") or "",
+        inhoud=texts.get("Inhoud", ""),
+        omschrijving=texts.get("Omschrijving", ""),
+        volgorde=texts.get("Volgorde", ""),
+        bijlage_type=texts.get("BijlageType", ""),
     )
 
 
-def _child(parent: etree._Element | None, name: str) -> etree._Element | None:
-    if parent is None:
-        return None
+def _child(parent: etree._Element, name: str) -> etree._Element | None:
     return next((child for child in parent if local_name(child) == name), None)
 
 
-def _text(parent: etree._Element | None, name: str) -> str | None:
-    child = _child(parent, name)
-    return None if child is None else child.text or ""
+def _texts(parent: etree._Element | None) -> dict[str, str]:
+    """Return the texts below an element by name; of several with one name the first counts."""
+    return {} if parent is None else {local_name(child): child.text or "" for child in reversed(parent)}
 
 
 def _batch_element(batch: Batch) -> etree._Element:
@@ -180,19 +199,19 @@ def _batch_element(batch: Batch) -> etree._Element:
 def _add_bericht(root: etree._Element, bericht: Bericht) -> None:
     element = etree.SubElement(root, f"{_B}Bericht")
     info = etree.SubElement(element, f"{_B}BerichtInformatie")
-    fields = (
-        ("BatchID", bericht.batch_id),
-        ("BerichtID", bericht.bericht_id),
-        ("BerichtType", bericht.bericht_type),
-        ("PublicatieDatum", bericht.publicatie_datum),
-        ("EindDatumHandelingsTermijn", bericht.eind_datum_handelings_termijn),
-        ("Onderwerp", bericht.onderwerp),
-        ("BerichtTekst", bericht.bericht_tekst),
-        ("Referentie", bericht.referentie),
-        ("GebruikerID", bericht.gebruiker_id),
-        ("SoortGebruiker", bericht.soort_gebruiker),
+    texts = (
+        bericht.batch_id,
+        bericht.bericht_id,
+        bericht.bericht_type,
+        bericht.publicatie_datum,
+        bericht.eind_datum_handelings_termijn,
+        bericht.onderwerp,
+        bericht.bericht_tekst,
+        bericht.referentie,
+        bericht.gebruiker_id,
+        bericht.soort_gebruiker,
     )
-    for name, text in fields:
+    for name, text in zip(_FIELDS, texts, strict=True):
         if text is not None:
             etree.SubElement(info, _B + name).text = text
     if bericht.bijlagen:

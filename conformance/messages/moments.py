@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
+from functools import lru_cache
 
 _LEXICAL = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)T(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d+))?(?P<zone>Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)?",
@@ -30,6 +31,7 @@ class Moment:
     zone: Zone
 
 
+@lru_cache(maxsize=16)  # the rules on one message ask for the same few moments, each for itself
 def read_moment(text: str) -> Moment | None:
     """Return the moment that ``text`` writes, or ``None`` when it is no dateTime between the years 1 and 9999."""
     found = _LEXICAL.fullmatch(text.strip(_XML_BLANKS))
@@ -64,4 +66,4 @@ def _offset(zone: str) -> timezone:
 
 def write_moment(at: datetime) -> str:
     """Return an aware datetime as Logius writes it: Zulu, with milliseconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -3,6 +3,7 @@
 Only the root and each Bericht are qualified; their children have no namespace, and Stadium may be absent or nil.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from conformance.messages.moments import read_moment, write_moment
 NS_RESULT: Final = "http://schemas.rdw.nl/GEB/BerichtVerwerkService/BerichtResultaat/Types/2009/01"
 SCHEMA: Final = "verwerkingsbericht.xsd"
 UNREADABLE_TYPE: Final = "Onbekend"
-_XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_XSI_NIL = f"{{{_XSI}}}nil"
+_NIL_STADIUM: Final = f'<Stadium xmlns:xsi="{_XSI}" xsi:nil="true"/>'
+_PLAIN: Final = re.compile(r"[0-9A-Za-z-]*")
 
 
 class VerwerkingsCode(StrEnum):
@@ -125,24 +129,33 @@ class Verwerkingsbericht:
         counters = tuple((name, str(value)) for name, value in zip(COUNTERS, self.counters, strict=True))
         for name, text in (*head, *counters, ("DatumOntvangen", self.ontvangen), ("DatumVerwerkt", self.verwerkt)):
             etree.SubElement(info, name).text = text
-        berichten = etree.SubElement(root, "Berichten")
-        for result in self.resultaten:
-            _add_result(berichten, result)
-        return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+        etree.SubElement(root, "Berichten")
+        document = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+        if not self.resultaten:
+            return document
+        return document.replace(b"<Berichten/>", f"<Berichten>{''.join(map(_result_text, self.resultaten))}</Berichten>".encode())
 
 
-def _add_result(berichten: etree._Element, result: Resultaat) -> None:
-    element = etree.SubElement(berichten, f"{{{NS_RESULT}}}Bericht")
-    for name, text in (
-        ("BerichtID", result.bericht_id),
-        ("BerichtType", result.bericht_type),
-        ("VerwerkingsCode", result.code.value),
-    ):
-        etree.SubElement(element, name).text = text
+def _result_text(result: Resultaat) -> str:
+    """Return a Bericht as text: there may be a thousand, and as elements they take longer than deciding on them."""
+    bericht_id, bericht_type, code = _content(result.bericht_id), _content(result.bericht_type), result.code.value
+    texts = f"<BerichtID>{bericht_id}</BerichtID><BerichtType>{bericht_type}</BerichtType><VerwerkingsCode>{code}</VerwerkingsCode>"
+    return f"<ns3:Bericht>{texts}{_stadium_text(result)}</ns3:Bericht>"
+
+
+def _stadium_text(result: Resultaat) -> str:
     if result.is_nil_stadium:
-        etree.SubElement(element, "Stadium").set(_XSI_NIL, "true")
-    elif result.stadium is not None:
-        etree.SubElement(element, "Stadium").text = result.stadium
+        return _NIL_STADIUM
+    return "" if result.stadium is None else f"<Stadium>{_content(result.stadium)}</Stadium>"
+
+
+def _content(text: str) -> str:
+    """Return a text as it stands in an element; the library knows how to write what is not plain, and refuses what XML cannot carry."""
+    if _PLAIN.fullmatch(text):
+        return text
+    element = etree.Element("x")
+    element.text = text
+    return etree.tostring(element, encoding="unicode").removeprefix("<x>").removesuffix("</x>")
 
 
 def read_verwerkingsbericht(root: etree._Element) -> Verwerkingsbericht:

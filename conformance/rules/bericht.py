@@ -9,7 +9,7 @@ from conformance.messages.moments import Zone, read_moment
 from conformance.rules.findings import Knowledge, Objection
 from conformance.rules.registry import on_bericht
 
-_LINE_BREAK = re.compile(r"[\r\n\u2028\u2029\u0085]")
+_LINE_BREAKS = ("\r", "\n", "\u2028", "\u2029", "\u0085")
 _URL = re.compile(r"https?://\S+")
 _MARKUP = re.compile(
     r"</?(?:p|br|b|i|u|strong|em|a|ul|ol|li|div|span|h[1-6]|table|tr|td)\b[^<>]*>|&(?:amp|lt|gt|quot|apos|nbsp|[ae]acute|#\d+);", re.IGNORECASE
@@ -127,11 +127,17 @@ def _has_text(bericht: Bericht, _batch: Batch, _known: Knowledge) -> bool:
 @on_bericht("AANL-069", when=_has_text)
 def line_breaks_are_written(bericht: Bericht, _batch: Batch, _known: Knowledge) -> Objection | None:
     r"""A line break is the four characters \r\n; a real one is valid XML, and is not shown."""
-    count = len(_LINE_BREAK.findall(bericht.bericht_tekst or ""))
+    text = bericht.bericht_tekst or ""
+    count = sum(map(text.count, _LINE_BREAKS))
     return Objection("line breaks as the four characters \\r\\n", f"{count} real line breaks", "BerichtInformatie/BerichtTekst") if count else None
 
 
-@on_bericht("AANL-071", when=lambda bericht, _batch, _known: _URL.search(bericht.bericht_tekst or "") is not None)
+def _has_url(bericht: Bericht, _batch: Batch, _known: Knowledge) -> bool:
+    text = bericht.bericht_tekst or ""
+    return "://" in text and _URL.search(text) is not None
+
+
+@on_bericht("AANL-071", when=_has_url)
 def url_stands_free(bericht: Bericht, _batch: Batch, _known: Knowledge) -> Objection | None:
     """A URL has a space before and after, and no punctuation stuck to it; begin, end and line breaks count as a space."""
     text = (bericht.bericht_tekst or "").replace(_WRITTEN_BREAK, " ")
@@ -146,7 +152,8 @@ def url_stands_free(bericht: Bericht, _batch: Batch, _known: Knowledge) -> Objec
 @on_bericht("AANL-072", when=_has_text)
 def text_has_no_markup(bericht: Bericht, _batch: Batch, _known: Knowledge) -> Objection | None:
     """The text is plain: markup would be shown as characters."""
-    found = _MARKUP.search(bericht.bericht_tekst or "")
+    text = bericht.bericht_tekst or ""
+    found = _MARKUP.search(text) if "<" in text or "&" in text else None
     return Objection("plain text", f"markup such as {found[0][:3]}…", "BerichtInformatie/BerichtTekst") if found else None
 
 

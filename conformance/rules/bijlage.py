@@ -90,7 +90,7 @@ def bijlage_is_a_pdf(bericht: Bericht, _batch: Batch, _known: Knowledge) -> Obje
 
 
 def _has_a_pdf(bericht: Bericht, _batch: Batch, _known: Knowledge) -> bool:
-    return any(True for _ in _pdfs(bericht))
+    return bool(bericht.bijlagen) and any(True for _ in _pdfs(bericht))
 
 
 @on_bericht("AANL-089", when=_has_a_pdf)

@@ -109,5 +109,7 @@ def names_hold_no_bsn(envelope: Envelope, batch: Batch | None, _known: Knowledge
 
 
 def _holds_bsn(text: str, citizens: frozenset[str]) -> bool:
-    alone = (number for number in _NINE_DIGITS.findall(text) if passes_elfproef(number))
-    return any(number in citizens for number in _NINE_IN_ANYTHING.findall(text)) or any(alone)
+    numbers = _NINE_IN_ANYTHING.findall(text)
+    if not numbers:
+        return False
+    return not citizens.isdisjoint(numbers) or any(passes_elfproef(number) for number in _NINE_DIGITS.findall(text))

@@ -1,7 +1,8 @@
 """Grades a whole message: reads it, asks every rule, and says on which requirements it could decide."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Final
 
 from conformance.limits import limits
@@ -18,7 +19,7 @@ from conformance.rules import envelope as _envelope_rules
 from conformance.rules import result as result_form
 from conformance.rules import structure
 from conformance.rules.findings import Finding, Grading, Knowledge, Objection, quoted
-from conformance.rules.registry import Rule, on_batch, on_bericht, on_envelope, on_result
+from conformance.rules.registry import Rules, on_batch, on_bericht, on_envelope, on_result
 
 # Importing a module of rules registers them.
 RULE_MODULES: Final = (_batch_rules, _bericht_rules, _bijlage_rules, _envelope_rules, result_form)
@@ -44,14 +45,20 @@ class _Sheet:
         self.is_schema_valid = False
         self.findings.append(finding)
 
-    def ask(self, rules: Iterable[Rule], subject: tuple[object, ...], place: str, bericht: int | None = None) -> None:
-        for rule in rules:
-            if not rule.applies(*subject):
-                continue
-            self.decided.add(rule.requirement)
-            objection = rule.check(*subject)
+    def ask(self, rules: Rules, subject: object, context: Sequence[object], place: str) -> None:
+        """Ask every rule about one subject."""
+        for requirement, objection in rules.ask(subject, *context):
+            self.decided.add(requirement)
             if objection is not None:
-                self.findings.append(_finding(rule.requirement, place, objection, bericht))
+                self.findings.append(_finding(requirement, place, objection))
+
+    def ask_each(self, batch: Batch, known: Knowledge) -> None:
+        """Ask every rule about the berichten of a batch; the findings stand bericht by bericht."""
+        findings: list[Finding] = []
+        for requirement, objections in on_bericht.ask_each(batch.berichten, batch, known):
+            self.decided.add(requirement)
+            findings += [_finding(requirement, f"Berichten/Bericht[{index + 1}]", objection, index) for index, objection in objections]
+        self.findings += sorted(findings, key=attrgetter("bericht"))
 
     def grading(self) -> Grading:
         """Return what was collected, one finding per requirement and bericht: the schema and a rule may see the same fault."""
@@ -66,7 +73,7 @@ def _shown(finding: Finding) -> Finding:
     return replace(finding, where=quoted(finding.where), expected=quoted(finding.expected), seen=quoted(finding.seen))
 
 
-def _finding(requirement: str, place: str, objection: Objection, bericht: int | None) -> Finding:
+def _finding(requirement: str, place: str, objection: Objection, bericht: int | None = None) -> Finding:
     where = f"{place}/{objection.where}" if objection.where else place
     return Finding(requirement, where, objection.expected, objection.seen, objection.is_note, bericht)
 
@@ -92,11 +99,10 @@ def grade_reading(reading: Reading, known: Knowledge = NOTHING_KNOWN, envelope: 
     sheet.findings.extend(reading.form.findings)
     sheet.is_schema_valid = reading.form.is_schema_valid
     if batch is not None:
-        sheet.ask(on_batch, (batch, known), "Berichten")
-        for index, bericht in enumerate(batch.berichten):
-            sheet.ask(on_bericht, (bericht, batch, known), f"Berichten/Bericht[{index + 1}]", index)
+        sheet.ask(on_batch, batch, (known,), "Berichten")
+        sheet.ask_each(batch, known)
     if envelope is not None:
-        sheet.ask(on_envelope, (envelope, batch, known), "envelope")
+        sheet.ask(on_envelope, envelope, (batch, known), "envelope")
     return sheet.grading()
 
 
@@ -132,8 +138,9 @@ def _read_root(root: etree._Element, sheet: _Sheet) -> Batch | None:
         sheet.refuse(wrong_root)
         # The schema does not know this root, so that nothing more on form is decided; the rules still read one in another namespace.
         return read_batch(root) if local_name(root) == "Berichten" else None
-    batch = read_batch(root)
-    for finding in structure.schema_findings(root):
+    findings = tuple(structure.schema_findings(root))
+    batch = read_batch(root, clears=True)
+    for finding in findings:
         sheet.refuse(finding)
     sheet.decided |= structure.decided_by_form(batch)
     return batch
@@ -161,5 +168,5 @@ def _grade_result_root(root: etree._Element, known: Knowledge, sheet: _Sheet) ->
     if not sheet.is_schema_valid:
         return sheet.grading(), None
     result = read_verwerkingsbericht(root)
-    sheet.ask(on_result, (result, known), "BerichtVerwerkResponse")
+    sheet.ask(on_result, result, (known,), "BerichtVerwerkResponse")
     return sheet.grading(), result

@@ -93,6 +93,28 @@ def test_every_spelling_of_nil_is_nil(value):
     assert (result.stadium, result.is_nil_stadium) == (None, True)
 
 
+def test_a_text_is_written_as_the_library_would_write_it():
+    """
+    What is not plain is escaped, a carriage return too, and the declaration and the prefixes are those that were seen live.
+    """
+    document = about(Resultaat(GUID, "B&<\r>é", VerwerkingsCode.VERWERKT, None)).to_xml()
+
+    written = f"<BerichtID>{GUID}</BerichtID><BerichtType>B&amp;&lt;&#13;&gt;é</BerichtType><VerwerkingsCode>Verwerkt</VerwerkingsCode>"
+    assert document.startswith(b"<?xml version='1.0' encoding='UTF-8'?>\n<ns2:BerichtVerwerkResponse ")
+    assert document.endswith(f"<Berichten><ns3:Bericht>{written}</ns3:Bericht></Berichten></ns2:BerichtVerwerkResponse>".encode())
+
+
+@pytest.mark.parametrize("text", ["\x00", "BT\x0b1", "\ud800", "\ufffe"])
+def test_a_text_that_xml_cannot_carry_is_refused(text):
+    """
+    No document comes out that nobody can read.
+    """
+    result = about(Resultaat(GUID, text, VerwerkingsCode.VERWERKT))
+
+    with pytest.raises(ValueError, match=r"XML compatible|surrogates not allowed"):
+        result.to_xml()
+
+
 def test_an_invalid_result_is_not_read():
     """
     The text says at which element it goes wrong, and quotes nothing.

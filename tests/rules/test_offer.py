@@ -18,6 +18,7 @@ from conformance.rules.grading import grade_offer, grade_result, rule_requiremen
 A = "AANL-"
 BATCH_ID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 BERICHT_ID = "1b671a64-40d5-491e-99b0-da01ff1f3341"
+AN_ID = "9b2c4f10-3d5e-4a6b-8c7d-0e1f2a3b4c5d"
 OTHER_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 NIL = "00000000-0000-0000-0000-000000000000"
 ARABIC_ONE, MAILBOX = "\u0661", "\U0001f4ec"
@@ -248,6 +249,23 @@ def test_a_bericht_id_stands_in_a_batch_once(batch, known):
     twice = replace(batch, berichten=(one, replace(one, bericht_id=BERICHT_ID.upper())))
 
     assert ids(grade_offer(twice.to_xml(), known)[0].findings) == {"AANL-053"}
+
+
+def test_findings_stand_bericht_by_bericht(batch, known):
+    """
+    Who reads them has all on one bericht together, in the order of the rules.
+    """
+    wrong = replace(batch.berichten[0], bericht_type="GEEN", gebruiker_id="999990018")
+    berichten = (wrong, replace(batch.berichten[0], bericht_id=OTHER_ID), replace(wrong, bericht_id=AN_ID))
+
+    grading, _ = grade_offer(replace(batch, berichten=berichten).to_xml(), known)
+
+    assert [(finding.bericht, finding.requirement) for finding in grading.findings] == [
+        (0, "AANL-056"),
+        (0, "AANL-076"),
+        (2, "AANL-056"),
+        (2, "AANL-076"),
+    ]
 
 
 def test_no_active_bericht_type_at_all_is_said_so(batch, known):
