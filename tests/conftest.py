@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pikepdf
 import pytest
@@ -11,6 +12,7 @@ from conformance.messages.batch import Batch, Bericht, Bijlage
 from conformance.messages.envelope import SERVICE, Action, Envelope, Part
 from conformance.messages.verwerkingsbericht import Resultaat, Verwerkingsbericht, VerwerkingsCode
 from conformance.rules.findings import Connection, Knowledge
+from conformance.transport import pki
 
 BATCH_ID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 BERICHT_ID = "1b671a64-40d5-491e-99b0-da01ff1f3341"
@@ -110,3 +112,11 @@ def known() -> Knowledge:
         message_ids=frozenset(),
         request=(BATCH_ID, frozenset({BERICHT_ID})),
     )
+
+
+@pytest.fixture(scope="session")
+def pki_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Test certificates for the Afnemer and Logius of a test connection, as `berichtenbox pki new` writes them; do not change them."""
+    directory = tmp_path_factory.mktemp("certificates") / "pki"
+    pki.write(directory, pki.make(pki.Plan(OIN, datetime.now(UTC))))
+    return directory

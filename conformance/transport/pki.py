@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from conformance.messages.identities import LOGIUS_TEST_OIN
 from conformance.transport.tls import RSA_BITS_LEAST, TlsFiles
@@ -28,12 +28,15 @@ from conformance.verdicts import ExitCode
 INDEX: Final = "index.json"
 README: Final = "README.txt"
 ROOT: Final = "root.pem"
+INTERMEDIATE: Final = "intermediate.pem"
 CRL: Final = "crl.pem"
 ALWAYS_HOSTS: Final = ("localhost", "127.0.0.1")
 WRONG_OIN: Final = "00000099000000009000"
 """The OIN of the client certificate that belongs to another organisation."""
 WRONG_HOST: Final = "wrong-host.invalid"
 _WEAK_BITS: Final = 1024
+_SHA256_WITH_RSA: Final = bytes.fromhex("2a864886f70d01010b")  # their OIDs as DER, of one length
+_SHA1_WITH_RSA: Final = bytes.fromhex("2a864886f70d010105")
 _DAY: Final = timedelta(days=1)
 _AUTHORITY_TERM: Final = timedelta(days=365)  # how much longer than what they issue the authorities live, on both sides
 _DNS_NAME: Final = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -110,9 +113,20 @@ ENTRIES: Final = (
     _bad("client-no-intermediate", "client", "The good certificate of the Afnemer, sent without its intermediate.", "no-intermediate"),
     _bad("client-weak-key", "client", "The Afnemer, with an RSA key of 1024 bits.", "weak-key"),
     _bad("client-revoked", "client", "The Afnemer, with a certificate that stands in the CRL.", "revoked"),
+    _bad("client-no-oin", "client", "The Afnemer, with a certificate without serialNumber in its subject: TLS succeeds.", "no-oin"),
+    _bad("client-weak-signature", "client", "The Afnemer, with a certificate that was signed with SHA-1.", "weak-signature"),
+    _bad("client-wrong-host", "client", f"The Afnemer, for the server of its gateway, with a certificate for {WRONG_HOST} only.", "wrong-host"),
     _bad("server-wrong-host", "server", f"The Berichtenbox, with a certificate for {WRONG_HOST} only.", "wrong-host"),
     _bad("server-expired", "server", "The Berichtenbox, with a certificate whose term is over.", "expired"),
+    _bad("server-not-yet-valid", "server", "The Berichtenbox, with a certificate whose term begins after that of the good ones.", "not-yet-valid"),
+    _bad("server-wrong-oin", "server", f"Another organisation ({WRONG_OIN}): TLS succeeds, and the OIN must be refused after it.", "wrong-oin"),
+    _bad("server-unknown-root", "server", "The Berichtenbox, by an authority that nobody knows.", "unknown-root"),
+    _bad("server-no-intermediate", "server", "The good certificate of the Berichtenbox, sent without its intermediate.", "no-intermediate"),
+    _bad("server-weak-key", "server", "The Berichtenbox, with an RSA key of 1024 bits.", "weak-key"),
+    _bad("server-revoked", "server", "The Berichtenbox, with a certificate that stands in the CRL.", "revoked"),
 )
+_BY_NAME: Final = {entry.name: entry for entry in ENTRIES}
+_ALWAYS_THERE: Final = frozenset({"server", "client"})
 
 
 def check_host(host: str) -> str:
@@ -208,13 +222,23 @@ def _builder(name: x509.Name, key: rsa.RSAPrivateKey, issuer: "_Issued | _Unsign
 
 
 def _issue(name: x509.Name, issuer: _Issued, term: tuple[datetime, datetime], hosts: Sequence[str], key: rsa.RSAPrivateKey | None = None) -> _Issued:
-    """Make the certificate of an end party. It has no extended key usage: Digikoppeling uses one certificate on both sides."""
+    """Make the certificate of an end party. It is for clients and for servers: Digikoppeling uses one certificate on both sides."""
     own = key or _new_key()
     builder = _builder(name, own, issuer, term)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(is_authority=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
     builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
     return _Issued(builder.sign(issuer.key, hashes.SHA256()), own)
+
+
+def _with_sha1(one: _Issued, issuer: _Issued) -> _Issued:
+    """Return a certificate signed with SHA-1, which the library does not do any more; with RSA of one size both signatures are as long."""
+    old = one.certificate
+    signed = old.tbs_certificate_bytes.replace(_SHA256_WITH_RSA, _SHA1_WITH_RSA)
+    signature = issuer.key.sign(signed, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303  # bad is what is meant
+    der = old.public_bytes(serialization.Encoding.DER).replace(_SHA256_WITH_RSA, _SHA1_WITH_RSA)
+    return _Issued(x509.load_der_x509_certificate(der.replace(old.tbs_certificate_bytes, signed)[: -len(signature)] + signature), one.key)
 
 
 def _crl(issuer: _Issued, plan: Plan, revoked: Sequence[_Issued] = ()) -> bytes:
@@ -234,8 +258,8 @@ def make(plan: Plan) -> Mapping[str, bytes]:
     issued = _end_parties(plan, intermediate)
     files = {
         ROOT: root.pem,
-        "intermediate.pem": intermediate.pem,
-        CRL: _crl(intermediate, plan, [issued["client-revoked"]]) + _crl(root, plan),
+        INTERMEDIATE: intermediate.pem,
+        CRL: _crl(intermediate, plan, [issued["client-revoked"], issued["server-revoked"]]) + _crl(root, plan),
     }
     for entry in ENTRIES:
         one = issued[entry.name]
@@ -248,23 +272,57 @@ def make(plan: Plan) -> Mapping[str, bytes]:
 
 
 def _end_parties(plan: Plan, issuer: _Issued) -> dict[str, _Issued]:
+    afnemer, logius = _name("Afnemer (test)", "afnemer.test", plan.oin), _name("Berichtenbox (test)", "berichtenbox.test", plan.logius_oin)
+    shared = _Shared(issuer, _authority(_FOREIGN_NAME, plan), _new_key(), _new_key(_WEAK_BITS))
+    wrong_host = _name("Berichtenbox (test)", WRONG_HOST, plan.logius_oin)
+    return {
+        **_of_one_side("client", afnemer, plan, shared),
+        **_of_one_side("server", logius, plan, shared),
+        "server-wrong-host": _issue(wrong_host, issuer, (plan.not_before, plan.not_after), [WRONG_HOST], shared.key),
+        **_only_of_the_afnemer(plan, shared),
+    }
+
+
+def _only_of_the_afnemer(plan: Plan, shared: "_Shared") -> dict[str, _Issued]:
+    good, afnemer, nobody = (
+        (plan.not_before, plan.not_after),
+        _name("Afnemer (test)", "afnemer.test", plan.oin),
+        _name("Afnemer (test)", "afnemer.test"),
+    )
+    plain = _issue(afnemer, shared.issuer, good, plan.all_hosts, shared.key)
+    return {
+        "client-no-oin": _issue(nobody, shared.issuer, good, plan.all_hosts, shared.key),
+        "client-weak-signature": _with_sha1(plain, shared.issuer),
+        "client-wrong-host": _issue(_name("Afnemer (test)", WRONG_HOST, plan.oin), shared.issuer, good, [WRONG_HOST], shared.key),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What bad certificates share. Finding primes takes longer than the rest together, so all have one key, and the weak ones another."""
+
+    issuer: _Issued
+    foreign: _Issued
+    key: rsa.RSAPrivateKey
+    weak: rsa.RSAPrivateKey
+
+
+def _of_one_side(side: str, subject: x509.Name, plan: Plan, shared: _Shared) -> dict[str, _Issued]:
+    """Return the good certificate of a side, and the same with one thing wrong."""
     good, past = (plan.not_before, plan.not_after), (plan.not_before - 30 * _DAY, plan.not_before)
     future = (plan.not_after, plan.not_after + _AUTHORITY_TERM)
-    hosts = plan.all_hosts
-    afnemer, logius = _name("Afnemer (test)", "afnemer.test", plan.oin), _name("Berichtenbox (test)", "berichtenbox.test", plan.logius_oin)
-    client = _issue(afnemer, issuer, good, hosts)
+    hosts, issuer, key = plan.all_hosts, shared.issuer, shared.key
+    other = _name("Another organisation (test)", "another.test", WRONG_OIN)
+    right = _issue(subject, issuer, good, hosts)
     return {
-        "server": _issue(logius, issuer, good, hosts),
-        "client": client,
-        "client-expired": _issue(afnemer, issuer, past, hosts),
-        "client-not-yet-valid": _issue(afnemer, issuer, future, hosts),
-        "client-wrong-oin": _issue(_name("Another organisation (test)", "another.test", WRONG_OIN), issuer, good, hosts),
-        "client-unknown-root": _issue(afnemer, _authority(_FOREIGN_NAME, plan), good, hosts),
-        "client-no-intermediate": client,
-        "client-weak-key": _issue(afnemer, issuer, good, hosts, _new_key(_WEAK_BITS)),
-        "client-revoked": _issue(afnemer, issuer, good, hosts),
-        "server-wrong-host": _issue(_name("Berichtenbox (test)", WRONG_HOST, plan.logius_oin), issuer, good, [WRONG_HOST]),
-        "server-expired": _issue(logius, issuer, past, hosts),
+        side: right,
+        f"{side}-expired": _issue(subject, issuer, past, hosts, key),
+        f"{side}-not-yet-valid": _issue(subject, issuer, future, hosts, key),
+        f"{side}-wrong-oin": _issue(other, issuer, good, hosts, key),
+        f"{side}-unknown-root": _issue(subject, shared.foreign, good, hosts, key),
+        f"{side}-no-intermediate": right,
+        f"{side}-weak-key": _issue(subject, issuer, good, hosts, shared.weak),
+        f"{side}-revoked": _issue(subject, issuer, good, hosts, key),
     }
 
 
@@ -288,7 +346,9 @@ index.json        the same as this file, for programs, with SHA-256 sums; it is
                   written last: without it the directory is half written
 
 A .pem file holds a certificate and its chain, the .key file beside it its
-private key (PKCS #8, not encrypted, readable by its owner only).
+private key (PKCS #8, not encrypted, readable by its owner only). Each is for
+clients and for servers. The bad certificates share a key with each other: it
+is quicker to make, and no check looks at it.
 """
 
 
@@ -367,31 +427,47 @@ def _write_file(path: Path, data: bytes, mode: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pki:
-    """A complete directory of test certificates: where it is, and whose OINs its good certificates carry."""
+    """A complete directory of test certificates: where it is, whose OINs its good certificates carry, and which there are."""
 
     directory: Path
     oin: str
     logius_oin: str
+    names: frozenset[str] = frozenset(_BY_NAME)
 
     def files_of(self, name: str) -> TlsFiles:
-        """Return what the holder of a certificate of :data:`ENTRIES` uses; raises ``KeyError`` for a name that is not among them."""
-        entry = {entry.name: entry for entry in ENTRIES}[name]
-        root, crl = self.directory / ROOT, self.directory / CRL
-        return TlsFiles(self.directory / entry.certificate, self.directory / entry.key, root, crl)
+        """Return what the holder of a certificate of :data:`ENTRIES` uses.
+
+        Raises ``KeyError`` for a name that is not among them, and :class:`PkiError` for one that did not exist when the directory was written.
+        """
+        entry = _BY_NAME[name]
+        if name not in self.names:
+            raise PkiError(f"{self.directory}: an older version wrote it, without {name}.{_write_again(self.directory)}")
+        inside = self.directory.joinpath
+        return TlsFiles(inside(entry.certificate), inside(entry.key), inside(ROOT), inside(CRL), inside(INTERMEDIATE))
+
+
+def _write_again(directory: Path) -> str:
+    return f"\n  Hint: write it again: `berichtenbox pki new {directory} --force`."
 
 
 def load(directory: Path) -> Pki:
-    """Return a directory that ``berichtenbox pki new`` wrote; raises :class:`PkiError` when it is half written, or was changed since."""
-    hint = f"\n  Hint: write it again: `berichtenbox pki new {directory} --force`."
+    """Return a directory that ``berichtenbox pki new`` wrote; raises :class:`PkiError` when it is half written, or was changed since.
+
+    One of an older version may lack some of the bad certificates.
+    """
+    hint = _write_again(directory)
     try:
         index = json.loads((directory / INDEX).read_bytes())
-        sums = dict(index["sha256"])
-        pki = Pki(directory, str(index["oin"]), str(index["logius_oin"]))
-    except FileNotFoundError:
+        sums, version = dict(index["sha256"]), int(index["version"])
+        names = frozenset(str(one["name"]) for one in index["certificates"]) & frozenset(_BY_NAME) | _ALWAYS_THERE
+        pki = Pki(directory, str(index["oin"]), str(index["logius_oin"]), names)
+    except (FileNotFoundError, NotADirectoryError):
         raise PkiError(f"{directory}: has no {INDEX}, so it is half written, or holds other things.{hint}") from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PkiError(f"{directory / INDEX}: is not the index that the kit wrote: {error!r}.{hint}") from None
-    needed = {ROOT, CRL, *(file for entry in ENTRIES for file in (entry.certificate, entry.key))}
+    if version != _VERSION:
+        raise PkiError(f"{directory / INDEX}: has version {version}, this kit reads {_VERSION}.{hint}")
+    needed = {ROOT, INTERMEDIATE, CRL, *(file for name in names for file in (_BY_NAME[name].certificate, _BY_NAME[name].key))}
     wrong = sorted(name for name in needed if _digest(directory / name) != sums.get(name))
     if wrong:
         raise PkiError(f"{directory}: is not as it was written: {', '.join(wrong)}.{hint}")

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from conformance.messages.identities import is_oin
+from conformance.transport.handshakes import Defect, watch
 from conformance.verdicts import ExitCode
 
 # Level 2 of OpenSSL refuses keys below 112 bits of strength, so RSA 1024, on both sides. TLS 1.3 has its own suites, all of them good.
@@ -36,12 +38,25 @@ class TlsFilesError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """What one side of a connection has: its chain and key, the roots that it trusts, and the CRLs that it checks (none when ``None``)."""
+    """What one side of a connection has: its chain and key, the roots that it trusts, and the CRLs that it checks (none when ``None``).
+
+    ``intermediates`` are authorities that are not trusted by themselves: with them a peer that leaves out its intermediate can be told so.
+    """
 
     certificate: Path
     key: Path
     roots: Path
     crl: Path | None = None
+    intermediates: Path | None = None
+
+    def known_intermediates(self) -> tuple[x509.Certificate, ...]:
+        """Return the authorities of ``intermediates``; raises :class:`TlsFilesError` when the file cannot be used."""
+        if self.intermediates is None:
+            return ()
+        try:
+            return tuple(x509.load_pem_x509_certificates(self.intermediates.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise _unusable(str(self.intermediates), error) from None
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
@@ -49,7 +64,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
 
     Raises :class:`TlsFilesError` when a file cannot be used.
     """
-    return _loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), files)
+    return load_files(watch(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)), files)
 
 
 def client_context(files: TlsFiles) -> ssl.SSLContext:
@@ -57,12 +72,14 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
 
     Raises :class:`TlsFilesError` when a file cannot be used.
     """
-    return _loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), files)
+    return load_files(watch(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)), files)
 
 
-def _loaded(context: ssl.SSLContext, files: TlsFiles) -> ssl.SSLContext:
+def load_files(context: ssl.SSLContext, files: TlsFiles, ciphers: str = CIPHERS) -> ssl.SSLContext:
+    """Let ``context`` use these files and suites, and demand a certificate of the other side; return it. Raises :class:`TlsFilesError`."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_ciphers(ciphers)
     context.verify_mode = ssl.CERT_REQUIRED
     try:
         context.load_verify_locations(files.roots)
@@ -71,10 +88,13 @@ def _loaded(context: ssl.SSLContext, files: TlsFiles) -> ssl.SSLContext:
             context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
         context.load_cert_chain(files.certificate, files.key)
     except OSError as error:  # an SSLError is one too
-        names = ", ".join(str(path) for path in (files.roots, files.crl, files.certificate, files.key) if path)
-        text = f"{names}: cannot be used for TLS: {error.strerror or error}.\n  Hint: give PEM files, such as `berichtenbox pki new` writes."
-        raise TlsFilesError(text) from None
+        raise _unusable(", ".join(str(path) for path in (files.roots, files.crl, files.certificate, files.key) if path), error) from None
     return context
+
+
+def _unusable(names: str, error: OSError | ValueError) -> TlsFilesError:
+    why = getattr(error, "strerror", None) or error
+    return TlsFilesError(f"{names}: cannot be used for TLS: {why}.\n  Hint: give PEM files, such as `berichtenbox pki new` writes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +119,15 @@ class PeerCertificate:
 
 
 def read_certificate(der: bytes) -> PeerCertificate:
-    """Return what a DER certificate says, such as ``SSLSocket.getpeercert(True)`` gives it; raises ``ValueError`` when it is none."""
+    """Return what a DER certificate says, such as ``SSLSocket.getpeercert(True)`` gives it; raises ``ValueError`` when it is none.
+
+    What was read lately is remembered: reading takes longer than the rest of a request.
+    """
+    return _read_certificate(bytes(der))
+
+
+@lru_cache(maxsize=1024)
+def _read_certificate(der: bytes) -> PeerCertificate:
     certificate = x509.load_der_x509_certificate(der)
     key = certificate.public_key()
     kind = "RSA" if isinstance(key, rsa.RSAPublicKey) else "EC" if isinstance(key, ec.EllipticCurvePublicKey) else "other"
@@ -128,17 +156,22 @@ def objections(peer: PeerCertificate, oins: Container[str], at: datetime) -> tup
 
     ``oins`` are those that may use this connection. The term and the key are looked at again, for a terminator in front of us may be milder.
     """
+    return tuple(text for _defect, text in peer_defects(peer, oins, at))
+
+
+def peer_defects(peer: PeerCertificate, oins: Container[str], at: datetime) -> tuple[tuple[Defect, str], ...]:
+    """Return :func:`objections`, each with its name."""
     found = []
     if not peer.oin:
-        found.append("its subject has no serialNumber of 20 digits, so no OIN")
+        found.append((Defect.NO_OIN, "its subject has no serialNumber of 20 digits, so no OIN"))
     elif peer.oin not in oins:
-        found.append(f"its OIN {peer.oin} does not belong to this connection")
+        found.append((Defect.WRONG_OIN, f"its OIN {peer.oin} does not belong to this connection"))
     if at > peer.not_after:
-        found.append(f"it expired on {peer.not_after:%Y-%m-%d}")
+        found.append((Defect.CERTIFICATE_EXPIRED, f"it expired on {peer.not_after:%Y-%m-%d}"))
     if at < peer.not_before:
-        found.append(f"it is not valid before {peer.not_before:%Y-%m-%d}")
+        found.append((Defect.CERTIFICATE_NOT_YET_VALID, f"it is not valid before {peer.not_before:%Y-%m-%d}"))
     if peer.is_weak:
-        found.append(f"its {peer.key} key of {peer.bits} bits, or its signature, is weak")
+        found.append((Defect.WEAK_KEY, f"its {peer.key} key of {peer.bits} bits, or its signature, is weak"))
     return tuple(found)
 
 

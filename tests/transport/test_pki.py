@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.name import _ASN1Type
-from cryptography.x509.oid import ExtensionOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from conformance.transport import pki, tls
 from conformance.transport.pki import ENTRIES, PkiError, Plan
@@ -166,6 +166,13 @@ def test_only_good_suites_are_agreed(box, suite, agreed):
         ("client-no-intermediate", "unable to get local issuer certificate"),
         ("client-revoked", "certificate revoked"),
         ("client-weak-key", "EE certificate key too weak"),
+        ("client-weak-signature", "CA signature digest algorithm too weak"),
+        ("server-expired", "certificate has expired"),
+        ("server-not-yet-valid", "certificate is not yet valid"),
+        ("server-unknown-root", "unable to get local issuer certificate"),
+        ("server-no-intermediate", "unable to get local issuer certificate"),
+        ("server-revoked", "certificate revoked"),
+        ("server-weak-key", "EE certificate key too weak"),
     ],
 )
 def test_bad_client_is_refused_for_its_reason(box, name, reason, version):
@@ -199,6 +206,7 @@ def test_client_without_a_certificate_is_refused(box):
     [
         ("server-expired", "localhost", "certificate has expired"),
         ("server-wrong-host", "localhost", "Hostname mismatch"),
+        ("client-wrong-host", "localhost", "Hostname mismatch"),
         ("server", "elsewhere.example", "Hostname mismatch"),
     ],
 )
@@ -244,6 +252,8 @@ def test_wrong_oin_passes_tls_and_not_the_oin_check(box):
     [
         ("client", ()),
         ("bad/client-weak-key", ("its RSA key of 1024 bits, or its signature, is weak",)),
+        ("bad/client-weak-signature", ("its RSA key of 2048 bits, or its signature, is weak",)),
+        ("bad/client-no-oin", ("its subject has no serialNumber of 20 digits, so no OIN",)),
         ("bad/client-expired", (f"it expired on {NOW - timedelta(days=1):%Y-%m-%d}",)),
         ("bad/client-not-yet-valid", (f"it is not valid before {NOW + timedelta(days=30):%Y-%m-%d}",)),
     ],
@@ -309,7 +319,7 @@ def test_unusable_file_is_a_mistake_of_the_user(box, tmp_path, missing):
 
 def test_subject_is_shaped_like_that_of_pkioverheid(files):
     """
-    The client has C, O, serialNumber (the OIN, a PrintableString) and CN, and no extended key usage that somebody could demand.
+    The client has C, O, serialNumber (the OIN, a PrintableString) and CN, and may be client and server.
     """
     client = certificate(files, "client.pem")
     (serial,) = client.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
@@ -321,8 +331,17 @@ def test_subject_is_shaped_like_that_of_pkioverheid(files):
         NameOID.SERIAL_NUMBER,
         NameOID.COMMON_NAME,
     ]
-    assert ExtensionOID.EXTENDED_KEY_USAGE not in {extension.oid for extension in client.extensions}
     assert client.public_key().key_size == 2048
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_every_end_party_may_be_client_and_server(files, entry):
+    """
+    Digikoppeling uses one certificate on both sides, and a bad one is bad for one reason only.
+    """
+    usage = certificate(files, entry.certificate).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+
+    assert set(usage) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
 def test_authorities_may_issue_and_end_parties_may_not(files):
@@ -372,6 +391,8 @@ def test_keys_are_private_and_the_index_is_complete(box):
         "weak-key",
         "revoked",
         "wrong-host",
+        "no-oin",
+        "weak-signature",
     }
 
 
@@ -411,6 +432,52 @@ def test_changed_directory_is_seen(tmp_path, files, spoil):
     spoil(tmp_path / "pki/client.key")
 
     with pytest.raises(PkiError, match=r"is not as it was written: client\.key\.\n  Hint: .*--force"):
+        pki.load(tmp_path / "pki")
+
+
+def older(directory, change):
+    """Change the index of a directory."""
+    index = json.loads((directory / "index.json").read_bytes())
+    change(index)
+    (directory / "index.json").write_text(json.dumps(index))
+
+
+def test_directory_of_an_older_version_is_read(tmp_path, files):
+    """
+    Without the bad certificates that were added later it can be used for all the others.
+    """
+    pki.write(tmp_path / "pki", files)
+    for path in (tmp_path / "pki/bad").glob("server-revoked.*"):
+        path.unlink()
+    older(tmp_path / "pki", lambda index: index.update(certificates=[one for one in index["certificates"] if one["name"] != "server-revoked"]))
+
+    loaded = pki.load(tmp_path / "pki")
+
+    assert loaded.files_of("server-expired").certificate.is_file()
+    with pytest.raises(PkiError, match=r"an older version wrote it, without server-revoked\.\n  Hint: .*--force"):
+        loaded.files_of("server-revoked")
+    with pytest.raises(KeyError, match="server-of-somebody"):
+        loaded.files_of("server-of-somebody")
+
+
+def test_directory_of_a_newer_version_is_not_read(tmp_path, files):
+    """
+    What a later kit writes may mean something else.
+    """
+    pki.write(tmp_path / "pki", files)
+    older(tmp_path / "pki", lambda index: index.update(version=2))
+
+    with pytest.raises(PkiError, match=r"index\.json: has version 2, this kit reads 1\.\n  Hint: write it again"):
+        pki.load(tmp_path / "pki")
+
+
+def test_file_is_no_directory_of_certificates(tmp_path):
+    """
+    A file in the place of the directory is told like a directory with other things.
+    """
+    (tmp_path / "pki").write_text("mine")
+
+    with pytest.raises(PkiError, match=r"has no index\.json"):
         pki.load(tmp_path / "pki")
 
 
