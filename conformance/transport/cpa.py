@@ -416,12 +416,14 @@ class Terms:
     retry_interval: timedelta
     persist: timedelta
     certificates: Mapping[str, bytes] = field(default_factory=dict)
+    sync_reply: str = "none"
 
 
 def new_cpa(terms: Terms) -> bytes:
     """Return a CPA of profile osb-rm with the actions of the Berichtenbox and a channel for MSH signals, as XML in UTF-8.
 
-    ``oins``, ``endpoints`` and ``certificates`` of ``terms`` go by role: SR is the Afnemer, SP is Logius.
+    ``sync_reply`` of ``terms`` holds for every channel: ebms-core cannot have them differ. ``oins``, ``endpoints`` and ``certificates`` go by role:
+    SR is the Afnemer, SP is Logius.
     """
     moments = {name: f"{moment:%Y-%m-%dT%H:%M:%SZ}" for name, moment in (("Start", terms.start), ("End", terms.end))}
     root = etree.Element(f"{_CPA}CollaborationProtocolAgreement", nsmap={"tns": NS_CPA, "xlink": NS_XLINK, "ds": NS_DS})
@@ -461,9 +463,9 @@ def _new_party(terms: Terms, role: str) -> etree._Element:
         _new("PartyRef", xlink_type="simple", xlink_href=""),
         _new_collaboration(role),
         *([_new_certificate(role, certificate)] if certificate else []),
-        _new_channel(role, "Messages", "always"),
+        _new_channel(role, "Messages", "always", terms.sync_reply),
         # An Acknowledgment is itself never acknowledged.
-        _new_channel(role, "Signals", "never"),
+        _new_channel(role, "Signals", "never", terms.sync_reply),
         _new_transport(role, terms.endpoints[role], has_certificate=certificate is not None),
         _new_exchange(terms, role),
         partyName=name,
@@ -501,9 +503,9 @@ def _new_certificate(role: str, der: bytes) -> etree._Element:
     return _new("Certificate", info, certId=f"{role}_Certificate")
 
 
-def _new_channel(role: str, name: str, reliable: str) -> etree._Element:
+def _new_channel(role: str, name: str, reliable: str, sync_reply: str) -> etree._Element:
     said = {"ackRequested": reliable, "duplicateElimination": reliable, "ackSignatureRequested": "never", "actor": TO_PARTY_MSH}
-    characteristics = _new("MessagingCharacteristics", syncReplyMode="none", **said)
+    characteristics = _new("MessagingCharacteristics", syncReplyMode=sync_reply, **said)
     ids = {"transportId": f"{role}_Transport", "docExchangeId": f"{role}_DocExchange"}
     return _new("DeliveryChannel", characteristics, channelId=f"{role}_Channel_{name}", **ids)
 
