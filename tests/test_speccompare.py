@@ -22,6 +22,9 @@ OURS = {
     "GLOBEBatchResponseTypes.xsd": "resultaat-types.xsd",
     "AbonnementAanvraag.xsd": "abonnement-aanvraag.xsd",
     "AbonnementAntwoord.xsd": "abonnement-antwoord.xsd",
+    "xsd0.xsd": "validatie-dienst.xsd",
+    "xsd2.xsd": "validatie-types.xsd",
+    "xsd3.xsd": "validatie-gedeeld.xsd",
 }
 TYPES = "GLOBEBatchRequestTypes_128ch.xsd"
 
@@ -72,7 +75,7 @@ def test_the_package_of_logius_is_known(tmp_path):
 
 
 @needs_official
-@pytest.mark.parametrize("name", [name for name in OURS if name.startswith("GLOBE")])
+@pytest.mark.parametrize("name", [name for name in OURS if not name.startswith("Abonnement")])
 def test_the_official_schemas_agree_with_ours_fact_by_fact(tmp_path, name):
     """
     Without the hash to go by, the structure of the official file gives no difference with ours.
@@ -121,7 +124,7 @@ def test_our_own_schemas_agree_in_other_bytes(tmp_path):
     compared = [file for file in comparison.files if file.name in OURS]
     assert [(file.state, file.differences) for file in compared] == [(State.AGREES, ())] * len(OURS)
     assert not comparison.agrees
-    assert report(comparison, "xsd0.xsd").state is State.MISSING
+    assert report(comparison, "xsd1.xsd").state is State.MISSING
 
 
 def test_the_package_agrees_when_all_that_decides_does(tmp_path, monkeypatch):

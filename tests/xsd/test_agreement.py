@@ -109,6 +109,7 @@ def second_opinion_applies(document: bytes) -> bool:
     return readable_by_xmlschema(document)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_second_validator_agrees_with_libxml2(name):
     """
@@ -124,6 +125,7 @@ def test_a_second_validator_agrees_with_libxml2(name):
     assert len(documents) > 200
 
 
+@pytest.mark.slow
 @needs_official
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_second_validator_finds_no_difference_with_the_official_schema(name):
