@@ -3,7 +3,6 @@
 It plays the Afnemer's own adapter: what is posted goes to Logius, what Logius answers waits in the queue of unprocessed messages.
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -17,15 +16,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from conformance.berichtenbox.adapter_admin import admin_routes
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.committer import GroupCommitter
-from conformance.berichtenbox.faults import Fault, Point
-from conformance.berichtenbox.http import BodyTooLarge, Dropped, bare, json_bytes, no_content, read_body
+from conformance.berichtenbox.faults import Point
+from conformance.berichtenbox.http import BodyTooLarge, bare, json_bytes, no_content, read_body
 from conformance.berichtenbox.ledger import Offer, OfferedResult, QueueFilter, Writing
+from conformance.berichtenbox.trouble import refusing, spoiled, status_of
 from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, SERVICE, Action, Envelope
 from conformance.transport import adapter
 
-_LONGEST_DELAY_S: Final = 30.0
 _LONGEST_NUMBER: Final = 9
-_NO_ANSWER: Final = 0
 _EVENTS: Final = frozenset({"RECEIVED", "DELIVERED", "FAILED", "EXPIRED"})
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -58,13 +56,12 @@ class AdapterFace:
 
         async def guarded(request: Request) -> Response:
             faults = {fault.name: fault for fault in self._box.faults.striking(point)}
-            refused = await _refusing(faults)
+            refused = await refusing(faults)
             if refused is not None:
-                status = _NO_ANSWER if isinstance(refused, Dropped) else refused.status_code
-                await self._note(point, request.path_params.get("message_id", ""), status)
+                await self._note(point, request.path_params.get("message_id", ""), status_of(refused))
                 return refused
             answer = await handler(request)
-            return Dropped() if "reset-after-work" in faults else answer
+            return spoiled(answer, faults)
 
         return guarded
 
@@ -200,23 +197,6 @@ class AdapterFace:
         if receiver != connection.logius_party:
             return bare(f"No toParty found for cpaId={cpa_id}, toPartyId={receiver}", 500)
         return no_content()
-
-
-async def _refusing(faults: dict[str, Fault]) -> Response | None:
-    """Return the answer of a fault that keeps the work from being done, after the delay of one that is slow."""
-    if "slow" in faults:
-        await asyncio.sleep(min(float(faults["slow"].parameters["delay_s"]), _LONGEST_DELAY_S))
-    if "reset-before-work" in faults:
-        return Dropped()
-    if "unavailable" in faults:
-        answer = bare("Service Unavailable", 503)
-        retry_after_s = int(faults["unavailable"].parameters["retry_after_s"])
-        if retry_after_s:
-            answer.headers["Retry-After"] = str(retry_after_s)
-        return answer
-    if "error-500" in faults:
-        return bare(str(faults["error-500"].parameters["text"]), 500)
-    return None
 
 
 def _queue_filter(request: Request) -> tuple[QueueFilter, int]:

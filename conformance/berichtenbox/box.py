@@ -3,28 +3,39 @@
 The faces translate a wire to these calls; cases and the control face move the clock, set faults and read the ledger. Safe to use from any thread.
 """
 
+import gc
 import logging
 import random
+import ssl
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from conformance.berichtenbox.clock import BusinessClock, wall_clock
+from conformance.berichtenbox.ebms_link import EbmsLink
 from conformance.berichtenbox.faults import Fault, FaultPlan
-from conformance.berichtenbox.ledger import Call, Ledger, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht, Writing
+from conformance.berichtenbox.ledger import Call, Face, Ledger, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht, Writing
 from conformance.berichtenbox.processing import AT_ONCE, Processor
+from conformance.berichtenbox.pushing import Pusher
 from conformance.berichtenbox.register import ConnectionConfig, Register
 from conformance.berichtenbox.scripts import Scripts
+from conformance.berichtenbox.wire import Exchange, Visit
 from conformance.limits import limits
 from conformance.messages.envelope import Envelope
 from conformance.messages.verwerkingsbericht import Resultaat, VerwerkingsCode
+from conformance.transport.cpa import Cpa
+from conformance.transport.handshakes import FailedHandshake
 
 HOST_OF_IDS: Final = "berichtenbox.example"
 _LONGEST_NAP_S: Final = 0.5
+LARGE: Final = 10_000_000
+"""The bytes from which garbage is collected first: what is left behind would stand in memory beside what comes."""
 _REGISTER: Final = "register"
+_MOST_REMEMBERED: Final = 10_000
 _ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
 _LOG: Final = logging.getLogger(__name__)
 
@@ -35,6 +46,7 @@ class Mark:
 
     message: int
     call: int
+    exchange: int = 0
 
 
 class Berichtenbox:
@@ -58,15 +70,22 @@ class Berichtenbox:
         self.register = Register(dict.fromkeys(self.config.bericht_types, True))
         self.polls = 0
         self.before_marking: Callable[[str], None] | None = None
-        self._wall = wall
+        self.wall = wall
         self._delay = processing_delay
         # Repeatable, and never the same again on a ledger that was used before: a MessageId that comes back is eaten as a duplicate.
-        self._ids = random.Random(f"{seed} after {ledger.last_seq()}")  # noqa: S311  # ids need not be secret
+        self._ids = random.Random(f"{seed} after {_last_of(ledger)}")  # noqa: S311  # ids need not be secret
         self._ids_lock = threading.Lock()
         self._processor = Processor(ledger, self.connection, self.register, self.faults, self.scripts, self.clock.now, self._offered)
         self._working = threading.RLock()
         self._wake, self._is_stopping = threading.Event(), False
-        self._worker: threading.Thread | None = None
+        self._workers: list[threading.Thread] = []
+        self.pusher: Pusher | None = None
+        self.cpa_document = b""
+        self._wake_pusher = threading.Event()
+        self.time_passed: Callable[[timedelta], None] | None = None
+        # Of TLS there is more to know than the ledger keeps; only who looks at this run asks for it.
+        self._visits: deque[Visit] = deque(maxlen=_MOST_REMEMBERED)
+        self._refused: deque[FailedHandshake] = deque(maxlen=_MOST_REMEMBERED)
         self._load_register()
 
     def __repr__(self) -> str:
@@ -75,16 +94,23 @@ class Berichtenbox:
     # -- running -------------------------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Process and offer in the background from now on; what was accepted before a restart comes first."""
-        self._worker = threading.Thread(target=self._run, name="processing", daemon=True)
-        self._worker.start()
+        """Process, offer and push in the background from now on; what was accepted before a restart comes first."""
+        self._workers = [threading.Thread(target=self._run, name="processing", daemon=True)]
+        if self.pusher is not None:
+            # A gateway that does not answer holds up the pushing, and nothing else.
+            self._workers.append(threading.Thread(target=self._run_pusher, args=(self.pusher,), name="pushing", daemon=True))
+        for worker in self._workers:
+            worker.start()
 
     def stop(self) -> None:
         """End the background work; what is accepted stays in the ledger."""
         self._is_stopping = True
         self._wake.set()
-        if self._worker is not None:
-            self._worker.join()
+        self._wake_pusher.set()
+        for worker in self._workers:
+            worker.join()
+        if self.pusher is not None:
+            self.pusher.link.close()
 
     def _run(self) -> None:
         while not self._is_stopping:
@@ -94,35 +120,63 @@ class Berichtenbox:
     def _settle_once(self) -> float:
         """Settle, and return how long to rest; a failure is logged and tried again, for whatever was accepted must be processed."""
         try:
-            self.settle()
+            self._process_and_offer()
             return self._nap_s()
         except Exception:  # noqa: BLE001  # whatever it is, the next message is not to blame
             _LOG.exception("processing failed, and will be tried again; please report this")
             return _LONGEST_NAP_S
 
     def _nap_s(self) -> float:
-        moments = [self.ledger.next_due(), self.ledger.next_reoffer(*_reoffering())]
+        return self._nap_until([self.ledger.next_due(), self.ledger.next_reoffer(*_reoffering())])
+
+    def _nap_until(self, moments: Sequence[datetime | None]) -> float:
         due = [moment for moment in moments if moment is not None]
         if not due:
             return _LONGEST_NAP_S
         return min(_LONGEST_NAP_S, max(0.001, (min(due) - self.clock.now()).total_seconds()))
 
+    def _run_pusher(self, pusher: Pusher) -> None:
+        while not self._is_stopping:
+            self._wake_pusher.clear()
+            self._wake_pusher.wait(self._push_once(pusher))
+
+    def _push_once(self, pusher: Pusher) -> float:
+        try:
+            pusher.push()
+            return self._nap_until([self.ledger.wire.next_sending()])
+        except Exception:  # noqa: BLE001  # as above
+            _LOG.exception("pushing failed, and will be tried again; please report this")
+            return _LONGEST_NAP_S
+
     def wake(self) -> None:
         """Tell the background that there is work."""
         self._wake.set()
 
+    def wake_pusher(self) -> None:
+        """Tell the background that there is something to push."""
+        self._wake_pusher.set()
+
     def settle(self) -> None:
         """Do everything that is due on the business clock, and return when nothing is left."""
+        with self._working:
+            self._process_and_offer()
+            if self.pusher is not None:
+                self.pusher.push()
+
+    def _process_and_offer(self) -> None:
         with self._working:
             while self._process_some() and not self._is_stopping:
                 self._offer_due()  # those who keep sending must not hold up the results of others
             self._offer_due()
+        self.wake_pusher()
 
     def _process_some(self) -> bool:
         # Without a delay the clock does not matter: it may have been set back since a message came in.
         offers = self.ledger.accepted(self.clock.now() - self._delay if self._delay else _ALWAYS, AT_ONCE)
         if not offers:
             return False
+        if any(len(part.content) > LARGE for offer in offers for part in offer.envelope.parts):
+            gc.collect()
         self._processor.process(offers)
         return True
 
@@ -134,7 +188,7 @@ class Berichtenbox:
 
     def _offered(self, planned: PlannedResult) -> OfferedResult:
         envelope = replace(planned.envelope, message_id=self.new_message_id())
-        return OfferedResult(envelope, self._wall(), self.clock.now(), Status.RECEIVED, planned.id)
+        return OfferedResult(envelope, self.wall(), self.clock.now(), Status.RECEIVED, planned.id, face=planned.face)
 
     def new_guid(self) -> str:
         """Return a new GUID, the same ones in the same order for the same seed."""
@@ -147,14 +201,14 @@ class Berichtenbox:
 
     # -- what a face brings in -----------------------------------------------------------------------------------------------------------
 
-    def offer_of(self, envelope: Envelope, *, refused_because: str = "") -> Offer:
+    def offer_of(self, envelope: Envelope, *, refused_because: str = "", face: Face = Face.ADAPTER) -> Offer:
         """Return the offer to store for an envelope that came in now."""
         state = State.REFUSED if refused_because else State.ACCEPTED
-        return Offer(envelope, self._wall(), self.clock.now(), state, note=refused_because)
+        return Offer(envelope, self.wall(), self.clock.now(), state, note=refused_because, face=face)
 
     def call_of(self, operation: str, subject: str, status: int) -> Call:
         """Return the call to store for something that was asked now."""
-        return Call(operation, subject, status, self._wall(), self.clock.now())
+        return Call(operation, subject, status, self.wall(), self.clock.now())
 
     def accept(self, envelope: Envelope) -> None:
         """Store an offer at once, without a face; returns after the commit."""
@@ -169,16 +223,31 @@ class Berichtenbox:
         until = self.clock.now() + timedelta(**by)
         while (left := until - self.clock.now()) > timedelta():
             self.settle()
-            self.clock.advance(min(left, self._next_step(left)))
+            step = min(left, self._next_step(left))
+            self.clock.advance(step)
+            if self.time_passed is not None:
+                self.time_passed(step)
         self.settle()
         return self.clock.now()
 
     def _next_step(self, left: timedelta) -> timedelta:
         """Return how far the clock can move before something is due: re-offers a day apart must not fall together."""
         now = self.clock.now()
-        moments = [self.ledger.next_due(), self.ledger.next_reoffer(*_reoffering())]
+        moments = [self.ledger.next_due(), self.ledger.next_reoffer(*_reoffering()), self.next_sending()]
         ahead = [moment - now for moment in moments if moment is not None and moment > now]
         return max(min([*ahead, left]), timedelta(milliseconds=1))
+
+    def next_sending(self) -> datetime | None:
+        """Return when something that is under way to the Afnemer's gateway is to be posted again or given up, or ``None``."""
+        return None if self.pusher is None else self.ledger.wire.next_sending()
+
+    def connect(self, cpa: Cpa, context: ssl.SSLContext | None = None, document: bytes = b"") -> None:
+        """Speak ebMS2 under a CPA, with ``context`` over two-way TLS; before it starts. Raises ``AgreementError``.
+
+        ``document`` is the CPA as XML, for whoever must load it on the other side.
+        """
+        link = EbmsLink(self.ledger, cpa, self.connection.logius_party, wall=self.wall, new_message_id=self.new_message_id, context=context)
+        self.pusher, self.cpa_document = Pusher(self, link), document
 
     def fault(self, name: str, **parameters: Any) -> Fault:
         """Set a scripted fault; raises ``FaultError``."""
@@ -237,7 +306,7 @@ class Berichtenbox:
 
     def mark(self) -> Mark:
         """Return the present place in the ledger."""
-        return Mark(self.ledger.last_seq(), self.ledger.last_call())
+        return Mark(self.ledger.last_seq(), self.ledger.last_call(), 0 if self.pusher is None else self.ledger.wire.last_exchange())
 
     def offers(self, since: Mark) -> Sequence[Offer]:
         """Return what the Afnemer offered since a mark, refused offers included; processed ones carry their grading."""
@@ -251,9 +320,35 @@ class Berichtenbox:
         """Return the calls since a mark."""
         return self.ledger.calls(since.call)
 
+    def note_visit(self, visit: Visit) -> None:
+        """Remember who asked something over TLS."""
+        self._visits.append(visit)
+
+    def note_refused(self, failure: FailedHandshake) -> None:
+        """Remember whom TLS kept out."""
+        self._refused.append(failure)
+
+    def visits(self, since: datetime) -> Sequence[Visit]:
+        """Return the last requests over TLS since a moment on the wall clock, those whose certificate was refused after the handshake included."""
+        return [visit for visit in list(self._visits) if visit.wall >= since]
+
+    def refused(self, since: datetime) -> Sequence[FailedHandshake]:
+        """Return the last that TLS, or the look at the certificate after it, kept out since a moment on the wall clock."""
+        return [failure for failure in list(self._refused) if failure.at >= since]
+
+    def exchanges(self, since: Mark) -> Sequence[Exchange]:
+        """Return what went over the line on the ebMS2 face since a mark."""
+        return self.ledger.wire.exchanges(since.exchange)
+
     def berichten(self, since: Mark) -> Sequence[StoredBericht]:
         """Return what became of each bericht that was offered since a mark."""
         return self.ledger.berichten(since.message)
+
+
+def _last_of(ledger: Ledger) -> str:
+    """Return what was last written: over ebMS2 ids are given out for what is no message too, such as the answer to a Ping."""
+    exchanges = ledger.wire.last_exchange()
+    return f"{ledger.last_seq()}{f' and {exchanges}' if exchanges else ''}"
 
 
 def _counted_from(planned: PlannedResult, now: datetime) -> datetime:

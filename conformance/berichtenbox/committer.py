@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from conformance.berichtenbox.ledger import Ledger, Offer, Writing
 
 _AT_ONCE: Final = 500
+_LINGER_S: Final = 0.003  # when several came at once, more are on their way, and a commit costs as much for ten as for two
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,14 @@ class GroupCommitter:
     def __init__(self, ledger: Ledger, accepted: Callable[[], None]) -> None:
         self._ledger = ledger
         self._accepted = accepted
+        self._is_busy = False
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    async def store(self, offer: Offer) -> None:
-        """Return once ``offer`` is on disk; raises what the ledger raises."""
-        await self._wait_for(offer=offer)
+    async def store(self, offer: Offer, also: Callable[[Writing], None] | None = None) -> None:
+        """Return once ``offer`` is on disk, with what ``also`` writes; raises what the ledger raises."""
+        await self._wait_for(offer=offer, work=also)
 
     async def do(self, work: Callable[[Writing], None]) -> None:
         """Return once ``work`` is done and on disk; raises what it raises."""
@@ -62,10 +65,13 @@ class GroupCommitter:
             group, is_running = self._next_group()
             if group:
                 self._commit(group)
+            del group  # a message of 100 MB would stay until the next one comes
 
     def _next_group(self) -> tuple[list[_Waiting], bool]:
         group: list[_Waiting] = []
         item = self._queue.get()
+        if self._is_busy:
+            time.sleep(_LINGER_S)
         while item is not None:
             group.append(item)
             if len(group) >= _AT_ONCE:
@@ -77,6 +83,7 @@ class GroupCommitter:
         return group, False
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
+        self._is_busy = len(group) > 1
         offers = [waiting.offer for waiting in group if waiting.offer is not None]
         works: list[Callable[[Writing], None]] = [waiting.work for waiting in group if waiting.work is not None]
         if offers:

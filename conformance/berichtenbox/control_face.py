@@ -64,6 +64,7 @@ class ControlFace:
             ("GET", "/aanleveringen", self.offers),
             ("GET", "/verwerkingsberichten", self.results),
             ("GET", "/berichten/{bericht_id}", self.bericht),
+            ("GET", "/cpa", self.cpa),
             ("GET", "/openapi.json", self.openapi),
         ]
         return [Mount(PATH, routes=[Route(path, _guarded(handler), methods=[method]) for method, path, handler in routes])]
@@ -179,6 +180,12 @@ class ControlFace:
             raise ProblemError("no bericht with this id was offered", 404)
         shown = [{"batchId": item.batch_id, "verwerkingsCode": item.code, "moment": write_moment(item.business)} for item in found]
         return JSONResponse({"berichtId": wanted, "aanbiedingen": shown})
+
+    async def cpa(self, _request: Request) -> Response:
+        """Return the CPA of the ebMS2 face, as the other side must load it."""
+        if not self._box.cpa_document:
+            raise ProblemError("there is no CPA: this Berichtenbox does not speak ebMS2", 404)
+        return Response(self._box.cpa_document, media_type="application/xml")
 
     async def openapi(self, _request: Request) -> Response:
         """Return the OpenAPI of this face."""

@@ -18,6 +18,11 @@ from conformance.messages.verwerkingsbericht import VerwerkingsCode
 _LARGEST: Final = 1_000
 _LONGEST_TEXT: Final = 1_000
 _CODES: Final = frozenset(VerwerkingsCode)
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "what": ("message-id", "cpa", "parties"),
+    "shape": ("without-actor", "with-role", "multipart"),
+}
+_STATUSES: Final = range(200, 600)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")  # half of a pair cannot be written again
 
 
@@ -26,16 +31,22 @@ class FaultError(ValueError):
 
 
 class Point(StrEnum):
-    """Where a fault strikes: an operation of the adapter face, or the making of a result."""
+    """Where a fault strikes: an operation of the adapter face, the question of the WUS face, the making of a result, or a step of the ebMS2 face.
+
+    On the ebMS2 face a message of the Afnemer is ``POST``, and its Acknowledgment of a result stands for ``POLL``, ``FETCH`` and ``PROCESS``.
+    """
 
     POST = "post"
     POLL = "poll"
     FETCH = "fetch"
     PROCESS = "process"
+    VALIDATE = "validate"
     RESULT = "result"
+    ACK = "ack"
+    PUSH = "push"
 
 
-_OPERATIONS: Final = (Point.POST, Point.POLL, Point.FETCH, Point.PROCESS)
+_OPERATIONS: Final = (Point.POST, Point.POLL, Point.FETCH, Point.PROCESS, Point.VALIDATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,21 @@ KINDS: Final = {
         FaultKind("slow", "waits before it answers", _OPERATIONS, {"delay_s": 0.2}),
         FaultKind("reset-before-work", "drops the connection, and does nothing", _OPERATIONS),
         FaultKind("reset-after-work", "does the work, then drops the connection", _OPERATIONS),
+        FaultKind("status", "answers this HTTP status, and does nothing", _OPERATIONS, {"status": 404, "location": ""}),
+        FaultKind("truncated-answer", "does the work, then breaks off in the middle of the answer", _OPERATIONS),
+        FaultKind("ack-lost", "keeps a message, and does not acknowledge it", (Point.ACK,)),
+        FaultKind("ack-twice", "acknowledges a message several times", (Point.ACK,), {"copies": 2}),
+        FaultKind("ack-late", "acknowledges a message later, on the business clock", (Point.ACK,), {"delay_s": 1.0}),
+        FaultKind("ack-foreign", "acknowledges another: message-id, cpa or parties", (Point.ACK,), {"what": "message-id"}),
+        FaultKind("ack-shape", "acknowledges as another product: without-actor, with-role or multipart", (Point.ACK,), {"shape": "without-actor"}),
+        FaultKind("ack-in-answer", "acknowledges in the HTTP answer, whatever the CPA says", (Point.ACK,)),
+        FaultKind("error-list", "answers an ErrorList, and does not keep the message", (Point.ACK,), {"error": "MimeProblem"}),
+        FaultKind("push-twice", "sends a message twice in a row", (Point.PUSH,)),
+        FaultKind("push-truncated", "sends a message without its end", (Point.PUSH,)),
+        FaultKind("push-wrong-content-type", "sends a message as text/plain", (Point.PUSH,)),
+        FaultKind("push-unknown-cpa", "sends a message under a CPA that nobody knows, in front", (Point.PUSH,)),
+        FaultKind("push-expired", "sends a message after its time to live, in front", (Point.PUSH,)),
+        FaultKind("register-down", "answers DependentServiceFault, as when a register behind it is down", (Point.VALIDATE,)),
         FaultKind("code", "gives berichten this VerwerkingsCode", parameters={"code": "TechnischProbleem", "berichten": None}),
         FaultKind("no-result", "never offers the result"),
         FaultKind("late", "offers the result days later", parameters={"days": 1.0}),
@@ -209,6 +235,11 @@ def _check_parameter(kind: FaultKind, key: str, value: Any) -> None:
         fits, expected = value is None or _are_indices(value), "null, or a list of whole numbers from 0"
     elif key == "code":
         fits, expected = isinstance(value, str) and value in _CODES, f"one of {', '.join(sorted(_CODES))}"
+    elif key in _CHOICES:
+        fits, expected = value in _CHOICES[key], f"one of {', '.join(_CHOICES[key])}"
+    elif key == "status":
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        fits, expected = is_whole and value in _STATUSES, f"a status from {_STATUSES[0]} to {_STATUSES[-1]}"
     elif isinstance(default, str):
         fits, expected = _is_short_text(value), f"a text of at most {_LONGEST_TEXT} characters"
     else:

@@ -7,56 +7,94 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from conformance.transport.serving import NoUpgradeProtocol, peer_of
 
 LARGEST_BODY: Final = 210_000_000  # 100 MB of XML is 134 MB of base64 in JSON; a client may escape some of it
+HALFWAY_STATUS: Final = 200
+HALFWAY_HEADERS: Final = {"content-type": "text/xml", "content-length": "1000"}
+HALFWAY_BODY: Final = b"<soap:Envelope"
+"""What is sent of an answer that breaks off halfway."""
+CONNECTION: Final = "connection"
+"""The extension of a scope that holds the transport."""
+PEER: Final = "tls"
+"""The extension of a scope that holds the ``PeerCertificate`` of a connection with TLS; absent without TLS."""
 
 
 class BodyTooLarge(ValueError):  # noqa: N818  # names the thing that is wrong
     """A request with more bytes than are read."""
 
 
-class DroppableProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with the transport in reach of the application, so that a fault can drop a connection after the work was done."""
+class DroppableProtocol(NoUpgradeProtocol):
+    """HTTP/1.1 with two things in reach of the application: the transport, so that a fault can drop a connection, and who is on the other side."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Put the transport where :func:`drop` finds it."""
+        """Put the transport where :class:`Dropped` finds it, and the certificate of the peer beside it."""
         # Headers and body leave in two writes: without this the second waits 40 ms for an acknowledgment of the first.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)  # type: ignore[arg-type]  # idem
         inner = self.app
+        known: dict[str, Any] = {CONNECTION: transport}
+        secured = transport.get_extra_info("ssl_object")
+        if secured is not None:
+            shown = secured.getpeercert(binary_form=True)
+            known[PEER] = peer_of(shown) if shown else None  # nobody comes in without one, unless the server asks for none
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            scope.setdefault("extensions", {})["connection"] = transport
+            scope.setdefault("extensions", {}).update(known)
             await inner(scope, receive, send)
 
         self.app = application
 
 
 class Dropped(Response):
-    """An answer that never comes: the connection is dropped instead."""
+    """An answer that never comes: the connection is dropped instead, at once or halfway its body."""
+
+    def __init__(self, *, is_halfway: bool = False) -> None:
+        super().__init__()
+        self._is_halfway = is_halfway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Drop the connection; what is answered after that reaches nobody."""
-        transport: Any = scope.get("extensions", {}).get("connection")
+        transport: Any = scope.get("extensions", {}).get(CONNECTION)
+        if self._is_halfway:
+            headers = [(name.encode(), value.encode()) for name, value in HALFWAY_HEADERS.items()]
+            await send({"type": "http.response.start", "status": HALFWAY_STATUS, "headers": headers})
+            await send({"type": "http.response.body", "body": HALFWAY_BODY, "more_body": True})
+            await asyncio.sleep(0)
         if transport is not None:
             transport.abort()
             await asyncio.sleep(0)
-        await super().__call__(scope, receive, send)
+        if not self._is_halfway:
+            await super().__call__(scope, receive, send)
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the body; raises :class:`BodyTooLarge` as soon as it is known to be too large."""
+async def read_body(request: Request, most: int | None = None) -> bytes:
+    """Return the body as :func:`collect_body` does, as bytes."""
+    return bytes(await collect_body(request, most))
+
+
+async def collect_body(request: Request, most: int | None = None) -> bytes | bytearray:
+    """Return the body of at most ``most`` bytes (default: the largest of any face); raises :class:`BodyTooLarge` as soon as it is larger.
+
+    It grows where it stands: a body of 100 MB is there once, and not once more in pieces.
+    """
+    most = LARGEST_BODY if most is None else most
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > LARGEST_BODY:
-        raise BodyTooLarge(f"the body has {announced} bytes, at most {LARGEST_BODY} are read")
-    chunks, size = [], 0
+    if announced.isdigit() and int(announced) > most:
+        raise BodyTooLarge(f"the body has {announced} bytes, at most {most} are read")
+    body: bytes | bytearray = b""
     async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise BodyTooLarge(f"the body has more than {LARGEST_BODY} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+        if not body:
+            body = chunk
+            continue
+        body = body if isinstance(body, bytearray) else bytearray(body)
+        body += chunk
+        if len(body) > most:
+            raise BodyTooLarge(f"the body has more than {most} bytes")
+    if len(body) > most:
+        raise BodyTooLarge(f"the body has more than {most} bytes")
+    return body
 
 
 def bare(text: str, status: int = 200) -> Response:

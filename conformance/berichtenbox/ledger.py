@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
+from conformance.berichtenbox.wire import WireLedger, WireWriting
 from conformance.messages.envelope import Envelope
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.findings import Earlier, Grading
@@ -37,6 +38,13 @@ class Status(StrEnum):
     PROCESSED = "PROCESSED"
 
 
+class Face(StrEnum):
+    """Over which face a message came, and its result goes back: it waits in the queue of the adapter, or is pushed to the Afnemer's gateway."""
+
+    ADAPTER = "adapter"
+    EBMS = "ebms"
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A message that the Afnemer sent; ``grading`` is there once it is processed, ``note`` says why it was refused."""
@@ -49,6 +57,7 @@ class Offer:
     seq: int = 0
     grading: Grading | None = None
     note: str = ""
+    face: Face = Face.ADAPTER
 
     def __repr__(self) -> str:
         return f"<Offer {self.seq} {self.envelope.message_id}: {self.state}>"
@@ -84,6 +93,7 @@ class PlannedResult:
     first_offered: datetime | None = None
     last_offered: datetime | None = None
     offers: int = 0
+    face: Face = Face.ADAPTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,7 @@ class OfferedResult:
     status: Status
     result_id: int
     seq: int = 0
+    face: Face = Face.ADAPTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +175,17 @@ class Writing(Protocol):
     def put_setting(self, key: str, value: Any) -> None:
         """Keep a JSON value."""
 
+    @property
+    def wire(self) -> WireWriting:
+        """What of the ebMS2 face can be written in the same commit."""
+
 
 class Ledger(Protocol):
     """The database of a Berichtenbox."""
+
+    @property
+    def wire(self) -> WireLedger:
+        """What is kept of the ebMS2 face."""
 
     def write(self, works: Sequence[Callable[[Writing], None]]) -> None:
         """Do all works in one commit; raises what a work raises, and then nothing was written."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from conformance.berichtenbox.decide import Circumstances, decide
 from conformance.berichtenbox.faults import FaultPlan, Point
-from conformance.berichtenbox.ledger import Before, Ledger, Offer, OfferedResult, PlannedResult, Processed, State, StoredBericht
+from conformance.berichtenbox.ledger import Before, Face, Ledger, Offer, OfferedResult, PlannedResult, Processed, State, StoredBericht
 from conformance.berichtenbox.register import Register
 from conformance.berichtenbox.results import Draft, drafts_of, forced_codes, with_code
 from conformance.berichtenbox.scripts import Scripts
@@ -133,7 +133,7 @@ class Processor:
             to_role=ROLE_AFNEMER,
             action=draft.action,
             message_id=None,
-            ref_to_message_id=draft.reference or offer.envelope.message_id,
+            ref_to_message_id=_reference(offer, draft),
             parts=draft.parts(),
         )
         return PlannedResult(
@@ -144,7 +144,15 @@ class Processor:
             draft.again_same_id,
             draft.again_new_id,
             draft.again_after.total_seconds(),
+            face=offer.face,
         )
+
+
+def _reference(offer: Offer, draft: Draft) -> str | None:
+    """Return the RefToMessageId of a result. One that refers to a stranger leaves it out over ebMS2: some gateways refuse what they do not know."""
+    if draft.reference and offer.face is Face.EBMS:
+        return None
+    return draft.reference or offer.envelope.message_id
 
 
 def payload_of(envelope: Envelope) -> bytes:

@@ -21,17 +21,18 @@ def default_cpa_id(oin: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionConfig:
-    """One connection: whose it is, under which CPA, which BerichtTypes it has and for whom it is intermediair."""
+    """One connection: whose it is, under which CPA, which BerichtTypes it has, for whom it is intermediair, and the OIN of Logius' side."""
 
     oin: str = DEFAULT_OIN
     cpa_id: str = ""
     bericht_types: tuple[str, ...] = DEFAULT_TYPES
     intermediair_for: tuple[str, ...] = ()
+    logius_oin: str = LOGIUS_TEST_OIN
 
     def connection(self) -> Connection:
         """Return what the rules may know of this connection."""
         oins = frozenset({self.oin, *self.intermediair_for})
-        return Connection(self.cpa_id or default_cpa_id(self.oin), flat_party(self.oin), flat_party(LOGIUS_TEST_OIN), oins)
+        return Connection(self.cpa_id or default_cpa_id(self.oin), flat_party(self.oin), flat_party(self.logius_oin), oins)
 
 
 @dataclass(slots=True)

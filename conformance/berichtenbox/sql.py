@@ -4,21 +4,19 @@ One connection writes, behind a lock; another reads, so that nobody who polls wa
 """
 
 import contextlib
+import io
 import json
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Final, Self
 
 from sqlalchemy import (
     BindParameter,
     Connection,
-    Dialect,
     Engine,
     Select,
-    Table,
     and_,
     bindparam,
     create_engine,
@@ -47,12 +45,14 @@ from conformance.berichtenbox.ledger import (
     StoredBericht,
     Writing,
 )
-from conformance.berichtenbox.tables import bericht, call, message, result, setting
+from conformance.berichtenbox.sql_wire import SqlWire, SqlWireWriting
+from conformance.berichtenbox.tables import bericht, call, insert_all, message, pieces, result, setting
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.findings import Earlier
 
 _IDS_AT_ONCE: Final = 500  # SQLite takes a limited number of parameters in one statement
 _BYTES_AT_ONCE: Final = 32_000_000  # an offer has up to 157 MB, and a round must fit in memory
+_PIECE: Final = 1_000_000  # bytes
 _DUST_S: Final = 1e-5  # moments are kept as floats: their rounding must not move a re-offering to the next day
 _FILTERED: Final = tuple(item.name for item in fields(QueueFilter))
 
@@ -62,14 +62,28 @@ class SqlWriting:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.wire = SqlWireWriting(connection)
+        """What of the ebMS2 face can be written in the same commit."""
 
     def add_offers(self, offers: Sequence[Offer]) -> None:
         """Store offers as they came."""
-        _insert_all(self._connection, message, [tables.offer_row(offer) for offer in offers])
+        rows = [tables.offer_row(offer) for offer in offers]
+        first_large = next((index for index, row in enumerate(rows) if len(row["content"]) > _PIECE), len(rows))
+        insert_all(self._connection, message, rows[:first_large])
+        for row in rows[first_large:]:
+            self._add_in_pieces(row)
+
+    def _add_in_pieces(self, row: dict[str, Any]) -> None:
+        """Store an offer with its content in pieces: as one value the driver and the database would each hold a copy of it."""
+        content = memoryview(row["content"])
+        stored = self._connection.execute(insert(message).values(row | {"content": None}))
+        seq = int(stored.inserted_primary_key[0])  # type: ignore[index]  # it was inserted
+        for number, start in enumerate(range(0, len(content), _PIECE)):
+            insert_all(self._connection, pieces, [{"message_seq": seq, "number": number, "data": bytes(content[start : start + _PIECE])}])
 
     def add_call(self, made: Call) -> None:
         """Store a call."""
-        _insert_all(self._connection, call, [tables.call_row(made)])
+        insert_all(self._connection, call, [tables.call_row(made)])
 
     def mark_processed(self, message_id: str, now: datetime) -> None:
         """Mark a result as processed by the Afnemer, and plan its coming again where a fault asks for it."""
@@ -116,6 +130,7 @@ class SqlLedger:
 
     def __init__(self, url: str) -> None:
         self._url, self._lock, self._reading = url, threading.RLock(), threading.RLock()
+        self._wire = SqlWire(self._read)
         try:
             self._writer = self._reader = _engine(url)
             tables.metadata.create_all(self._writer)
@@ -134,6 +149,11 @@ class SqlLedger:
         """Close."""
         self.close()
 
+    @property
+    def wire(self) -> SqlWire:
+        """What is kept of the ebMS2 face."""
+        return self._wire
+
     def close(self) -> None:
         """Close the database."""
         self._writer.dispose()
@@ -145,6 +165,7 @@ class SqlLedger:
             writing = SqlWriting(connection)
             for work in works:
                 work(writing)
+            writing.wire.flush()
 
     @contextlib.contextmanager
     def _begin(self) -> Iterator[Connection]:
@@ -171,32 +192,45 @@ class SqlLedger:
         offers, size = [], 0
         with contextlib.closing(self._rows(statements.ACCEPTED, before=received_before.timestamp(), most=most)) as rows:
             for row in rows:
-                offers.append(tables.offer_of(row))
-                size += len(row.content)
+                content = self._content_of(row)
+                offers.append(tables.offer_of(row, content))
+                size += len(content)
                 if size >= _BYTES_AT_ONCE:
                     break
         return offers
 
+    def _content_of(self, row: Any) -> bytes:
+        """Return the content of an offer, put together when it is stored in pieces."""
+        if row.content is not None:
+            return bytes(row.content)
+        whole = io.BytesIO()
+        for piece in self._rows(statements.PIECES, seq=row.seq):
+            whole.write(piece.data)
+        return whole.getvalue()
+
     def before(self, batch_ids: Sequence[str], bericht_ids: Sequence[str], message_ids: Sequence[str]) -> Before:
         """Return what is known of these ids."""
         known = Before()
-        for row in self._by_ids(bericht.c.bericht_id, bericht_ids, ~bericht.c.is_lost):
+        for row in self._by_ids(statements.BERICHTEN_OF_IDS, bericht_ids):
+            if row.is_lost:
+                continue
             is_stored = row.code == VerwerkingsCode.VERWERKT
             if is_stored or row.bericht_id not in known.earlier:
                 known.earlier[row.bericht_id] = Earlier(row.digest, row.gebruiker_id, is_stored)
             if is_stored:
                 known.stored.add(row.bericht_id)
-        for row in self._by_ids(bericht.c.batch_id, batch_ids, ~bericht.c.is_lost):
-            known.batches[row.batch_id] = known.batches.get(row.batch_id, frozenset()) | {row.bericht_id}
-        done = and_(message.c.is_offer, message.c.state.in_((State.PROCESSED, State.DUPLICATE)))
-        for chunk in _chunks(message_ids):
-            for row in self._read(select(message.c.message_id, message.c.seq).where(message.c.message_id.in_(chunk), done)):
+        for row in self._by_ids(statements.BERICHTEN_OF_BATCHES, batch_ids):
+            if not row.is_lost:
+                known.batches[row.batch_id] = known.batches.get(row.batch_id, frozenset()) | {row.bericht_id}
+        for row in self._by_ids(statements.MESSAGES_OF_IDS, message_ids):
+            # No duplicates: one may be on the record before the message that it repeats is processed, and must not take its place.
+            if row.is_offer and row.state == State.PROCESSED:
                 known.message_ids[row.message_id] = row.seq
         return known
 
-    def _by_ids(self, column: Any, ids: Sequence[str], also: Any) -> Iterator[Any]:
+    def _by_ids(self, statement: Any, ids: Sequence[str]) -> Iterator[Any]:
         for chunk in _chunks(ids):
-            yield from self._read(select(bericht).where(column.in_(chunk), also).order_by(bericht.c.seq))
+            yield from self._read(statement, ids=chunk)
 
     def commit_processed(self, processed: Processed) -> None:
         """Store what processing brought: all of it, in one commit."""
@@ -208,7 +242,7 @@ class SqlLedger:
             graded = update(message).where(message.c.seq == bindparam("of"))
             if rows:
                 connection.execute(graded.values(state=bindparam("now"), grading=bindparam("said"), status=Status.DELIVERED, event="DELIVERED"), rows)
-            _insert_all(connection, bericht, [tables.bericht_row(item) for item in processed.berichten])
+            tables.insert_berichten(connection, processed.berichten)
             _insert_results(connection, processed)
 
     def due_results(self, now: datetime, window_s: float, interval_s: float) -> Sequence[PlannedResult]:
@@ -222,7 +256,7 @@ class SqlLedger:
         now: BindParameter[float] = bindparam("moment")
         again = {"last_offered": bindparam("counted"), "first_offered": func.coalesce(result.c.first_offered, now), "offers": result.c.offers + 1}
         with self._begin() as connection:
-            _insert_all(connection, message, [tables.offered_row(item) for item, _counted in offered])
+            insert_all(connection, message, [tables.offered_row(item) for item, _counted in offered])
             connection.execute(update(result).where(result.c.id == bindparam("of")).values(**again), rows)
 
     def next_due(self) -> datetime | None:
@@ -252,11 +286,11 @@ class SqlLedger:
         rows = self._read(statements.MESSAGE, id=message_id)
         if not rows:
             return None
-        return tables.offer_of(rows[0]) if rows[0].is_offer else tables.offered_of(rows[0])
+        return tables.offer_of(rows[0], self._content_of(rows[0])) if rows[0].is_offer else tables.offered_of(rows[0])
 
     def offers(self, after: int) -> Sequence[Offer]:
         """Return all offers with a sequence number above ``after``."""
-        return [tables.offer_of(row) for row in self._read(statements.OFFERS, after=after)]
+        return [tables.offer_of(row, self._content_of(row)) for row in self._read(statements.OFFERS, after=after)]
 
     def results(self, after: int) -> Sequence[OfferedResult]:
         """Return all offered results with a sequence number above ``after``."""
@@ -298,11 +332,12 @@ class SqlLedger:
         return len(seqs)
 
     def close_open_results(self) -> None:
-        """Offer no open result any more, and take what waits from the queue."""
+        """Offer no open result any more, take what waits from the queue, and send nothing any more of what is under way."""
         with self._begin() as connection:
             connection.execute(update(result).where(~result.c.is_done).values(is_done=True))
             connection.execute(update(message).where(message.c.status == Status.RECEIVED).values(status=Status.PROCESSED))
             connection.execute(update(message).where(message.c.event.is_not(None)).values(event=None))
+            SqlWireWriting(connection).end_sendings()
 
     def setting(self, key: str) -> Any:
         """Return a kept JSON value, or ``None``."""
@@ -335,22 +370,8 @@ def _insert_results(connection: Connection, processed: Processed) -> None:
     first = int(connection.execute(select(func.coalesce(func.max(result.c.id), 0))).scalar_one()) + 1
     offered = {index: replace(item, result_id=first + index) for index, item in processed.offered.items()}
     moments = {index: item.business for index, item in offered.items()}
-    _insert_all(connection, result, [tables.planned_row(item, first + index, moments.get(index)) for index, item in enumerate(processed.results)])
-    _insert_all(connection, message, [tables.offered_row(item) for item in offered.values()])
-
-
-def _insert_all(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows that have the same keys, through the driver: SQLAlchemy would look at each value of each row again."""
-    if rows:
-        statement, names = _insertion(connection.dialect, table, tuple(rows[0]))
-        connection.exec_driver_sql(statement, [tuple([row[name] for name in names]) for row in rows])
-
-
-@cache
-def _insertion(dialect: Dialect, table: Table, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return the text of an INSERT, and in which order it takes the values."""
-    compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
-    return str(compiled), tuple(compiled.positiontup or ())
+    insert_all(connection, result, [tables.planned_row(item, first + index, moments.get(index)) for index, item in enumerate(processed.results)])
+    insert_all(connection, message, [tables.offered_row(item) for item in offered.values()])
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, or_, select
 
 from conformance.berichtenbox.ledger import State
-from conformance.berichtenbox.tables import bericht, call, message, result
+from conformance.berichtenbox.tables import bericht, call, message, pieces, result
 
 
 def within_window() -> ColumnElement[bool]:
@@ -21,6 +21,13 @@ _comes_again = and_(result.c.last_offered <= bindparam("moment") - bindparam("in
 _waits_again = and_(~result.c.is_done, result.c.last_offered.is_not(None), within_window())
 _not_refused = or_(message.c.state.is_(None), message.c.state != State.REFUSED)
 
+# With one more condition, such as on lost ones, SQLite would take the index on that, and look at every row there is: who asks leaves them out.
+_ids: BindParameter[Any] = bindparam("ids", expanding=True)
+BERICHTEN_OF_IDS: Final = select(bericht).where(bericht.c.bericht_id.in_(_ids)).order_by(bericht.c.seq)
+BERICHTEN_OF_BATCHES: Final = select(bericht).where(bericht.c.batch_id.in_(_ids)).order_by(bericht.c.seq)
+MESSAGES_OF_IDS: Final = (
+    select(message.c.message_id, message.c.seq, message.c.is_offer, message.c.state).where(message.c.message_id.in_(_ids)).order_by(message.c.seq)
+)
 ACCEPTED: Final = (
     select(message)
     .where(message.c.state == State.ACCEPTED, message.c.business <= bindparam("before"))
@@ -31,6 +38,7 @@ DUE_RESULTS: Final = select(result).where(~result.c.is_done, or_(_is_new, _comes
 NEXT_DUE: Final = select(func.min(result.c.due)).where(~result.c.is_done, result.c.last_offered.is_(None))
 NEXT_REOFFER: Final = select(result.c.last_offered).where(_waits_again).order_by(result.c.last_offered).limit(1)
 MESSAGE: Final = select(message).where(message.c.message_id == bindparam("id"), _not_refused).order_by(message.c.seq).limit(1)
+PIECES: Final = select(pieces.c.data).where(pieces.c.message_seq == bindparam("seq")).order_by(pieces.c.number)
 OFFERS: Final = select(message).where(message.c.is_offer, message.c.seq > bindparam("after")).order_by(message.c.seq)
 RESULTS: Final = select(message).where(~message.c.is_offer, message.c.seq > bindparam("after")).order_by(message.c.seq)
 CALLS: Final = select(call).where(call.c.seq > bindparam("after")).order_by(call.c.seq)

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Row, String, Table, Text
+from sqlalchemy import Boolean, Column, Connection, Dialect, Float, Index, Integer, LargeBinary, MetaData, Row, String, Table, Text, insert
 
-from conformance.berichtenbox.ledger import Call, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht
+from conformance.berichtenbox.ledger import Call, Face, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht
 from conformance.messages.envelope import Envelope, Part
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.findings import Finding, Grading
@@ -18,11 +18,18 @@ from conformance.rules.findings import Finding, Grading
 metadata: Final = MetaData()
 
 _ENVELOPE: Final = tuple(item.name for item in fields(Envelope) if item.name != "parts")  # the last field
+_BERICHT: Final = ("offer_seq", "position", "batch_id", "bericht_id", "gebruiker_id", "bericht_type", "digest", "code")  # in the order of the table
+_bericht_values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*_BERICHT)
 _envelope_values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*_ENVELOPE)
 
 
 def _envelope_columns() -> list[Column[Any]]:
-    return [*(Column(name, String) for name in _ENVELOPE), Column("parts", Text), Column("content", LargeBinary)]
+    return [*(Column(name, String) for name in _ENVELOPE), Column("parts", Text)]
+
+
+def _content() -> Column[Any]:
+    """Return the column of the bytes of an envelope. It stands last in its table: to read what is behind it SQLite goes through all of it."""
+    return Column("content", LargeBinary)
 
 
 message = Table(
@@ -39,8 +46,18 @@ message = Table(
     Column("result_id", Integer),
     Column("grading", Text),
     Column("note", Text),
+    Column("face", String, nullable=False),
+    _content(),
     Index("message_by_id", "message_id"),
     Index("message_by_state", "state", "status"),
+)
+
+pieces = Table(
+    "piece",
+    metadata,
+    Column("message_seq", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
 )
 
 bericht = Table(
@@ -77,6 +94,8 @@ result = Table(
     Column("last_offered", Float),
     Column("offers", Integer, nullable=False),
     Column("is_done", Boolean, nullable=False),
+    Column("face", String, nullable=False),
+    _content(),
     Index("result_to_offer", "is_done", "last_offered", "due"),
 )
 
@@ -106,10 +125,10 @@ def envelope_row(envelope: Envelope) -> dict[str, Any]:
     return row | {"parts": json.dumps(parts), "content": b"".join(part.content for part in envelope.parts)}
 
 
-def envelope_of(row: Row[Any]) -> Envelope:
-    """Return the envelope that a row holds."""
+def envelope_of(row: Row[Any], content: bytes | None = None) -> Envelope:
+    """Return the envelope that a row holds; ``content`` when that stands elsewhere."""
     values = dict(zip(_ENVELOPE, _envelope_values(row), strict=True))
-    return Envelope(**values, parts=_parts(json.loads(row.parts), row.content))
+    return Envelope(**values, parts=_parts(json.loads(row.parts), row.content if content is None else content))
 
 
 def _parts(described: Sequence[Sequence[Any]], content: bytes) -> tuple[Part, ...]:
@@ -129,13 +148,16 @@ def offer_row(offer: Offer) -> dict[str, Any]:
         "wall": offer.wall.timestamp(),
         "business": offer.business.timestamp(),
         "note": offer.note,
+        "face": offer.face,
     }
 
 
-def offer_of(row: Row[Any]) -> Offer:
-    """Return the offer that a row holds."""
-    grading = read_grading(row.grading) if row.grading else None
-    return Offer(envelope_of(row), at(row.wall), at(row.business), State(row.state), Status(row.status), row.seq, grading, row.note or "")
+def offer_of(row: Row[Any], content: bytes) -> Offer:
+    """Return the offer that a row holds, with the content of its parts."""
+    grading, face = read_grading(row.grading) if row.grading else None, Face(row.face)
+    return Offer(
+        envelope_of(row, content), at(row.wall), at(row.business), State(row.state), Status(row.status), row.seq, grading, row.note or "", face
+    )
 
 
 def offered_row(offered: OfferedResult) -> dict[str, Any]:
@@ -147,12 +169,13 @@ def offered_row(offered: OfferedResult) -> dict[str, Any]:
         "wall": offered.wall.timestamp(),
         "business": offered.business.timestamp(),
         "result_id": offered.result_id,
+        "face": offered.face,
     }
 
 
 def offered_of(row: Row[Any]) -> OfferedResult:
     """Return the offered result that a row holds."""
-    return OfferedResult(envelope_of(row), at(row.wall), at(row.business), Status(row.status), row.result_id, row.seq)
+    return OfferedResult(envelope_of(row), at(row.wall), at(row.business), Status(row.status), row.result_id, row.seq, Face(row.face))
 
 
 def planned_row(planned: PlannedResult, result_id: int, offered: datetime | None) -> dict[str, Any]:
@@ -170,6 +193,7 @@ def planned_row(planned: PlannedResult, result_id: int, offered: datetime | None
         "last_offered": moment,
         "offers": 0 if offered is None else 1,
         "is_done": False,
+        "face": planned.face,
     }
 
 
@@ -187,13 +211,8 @@ def planned_of(row: Row[Any]) -> PlannedResult:
         first_offered=at(row.first_offered) if row.first_offered is not None else None,
         last_offered=at(row.last_offered) if row.last_offered is not None else None,
         offers=row.offers,
+        face=Face(row.face),
     )
-
-
-def bericht_row(stored: StoredBericht) -> dict[str, Any]:
-    """Return the columns of what became of a bericht."""
-    names = ("offer_seq", "position", "batch_id", "bericht_id", "gebruiker_id", "bericht_type", "digest", "code")
-    return {name: getattr(stored, name) for name in names} | {"business": stored.business.timestamp(), "is_lost": False}
 
 
 def bericht_of(row: Row[Any]) -> StoredBericht:
@@ -224,3 +243,25 @@ def read_grading(text: str) -> Grading:
     """Return the grading of a JSON text."""
     stored: Mapping[str, Any] = json.loads(text)
     return Grading(tuple(Finding(*item) for item in stored["findings"]), frozenset(stored["decided"]), stored["valid"])
+
+
+def insert_berichten(connection: Connection, berichten: Sequence[StoredBericht]) -> None:
+    """Insert what became of berichten: there may be a thousand at once, so their rows are not built column by column."""
+    if berichten:
+        statement, _ = _insertion(connection.dialect, bericht, (*_BERICHT, "business", "is_lost"))
+        rows = [(*_bericht_values(stored), stored.business.timestamp(), False) for stored in berichten]
+        connection.exec_driver_sql(statement, rows)
+
+
+def insert_all(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that have the same keys, through the driver: SQLAlchemy would look at each value of each row again."""
+    if rows:
+        statement, names = _insertion(connection.dialect, table, tuple(rows[0]))
+        connection.exec_driver_sql(statement, [tuple([row[name] for name in names]) for row in rows])
+
+
+@cache
+def _insertion(dialect: Dialect, table: Table, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the text of an INSERT, and in which order it takes the values."""
+    compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
+    return str(compiled), tuple(compiled.positiontup or ())

@@ -38,6 +38,7 @@ def test_a_thousand_berichten_in_a_batch(sender, make, live):
     assert [item.bericht_id for item in result.resultaten] == [bericht.bericht_id for bericht in batch.berichten]
 
 
+@pytest.mark.slow
 def test_fifty_who_send_twenty_each_are_all_served_once(live, urls, make, sender):
     """
     1000 messages from 50 threads: all acknowledged, all stored, all answered, each once.

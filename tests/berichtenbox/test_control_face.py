@@ -1,5 +1,6 @@
 """The control face: each operation does what it says, and each mistake gets problem details."""
 
+import httpx
 import pytest
 
 from conformance.berichtenbox.faults import KINDS
@@ -288,3 +289,27 @@ def test_unknown_paths_and_methods_are_refused(control):
     404 and 405, by the framework.
     """
     assert (control.get("/nothing").status_code, control.put("/klok").status_code) == (404, 405)
+
+
+# -- ebMS2 -----------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_cpa_can_be_downloaded(line, make):
+    """
+    The other side loads the very document under which this Berichtenbox speaks ebMS2.
+    """
+    answer = httpx.get(f"{line.urls.control}/cpa")
+
+    make.description("control").check(answer)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/xml")
+    assert answer.content == line.cpa_document
+
+
+def test_without_ebms_there_is_no_cpa(control):
+    """
+    On a Berichtenbox with the adapter face alone there is nothing to load.
+    """
+    answer = control.get("/cpa")
+
+    assert answer.status_code == 404
+    assert "does not speak ebMS2" in answer.json()["detail"]

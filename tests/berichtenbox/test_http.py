@@ -81,3 +81,20 @@ def test_the_three_answers():
     ]
 
     assert shown == [(500, b"x", "text/plain; charset=utf-8"), (204, b"", None), (201, b"[]", "application/json")]
+
+
+def test_answer_that_breaks_off_begins_well():
+    """
+    Halfway its body the connection is dropped: what was announced does not all come.
+    """
+    transport, sent = Transport(), []
+
+    async def send(message):
+        sent.append((message, transport.was_dropped))
+
+    asyncio.run(Dropped(is_halfway=True)({"type": "http", "extensions": {"connection": transport}}, None, send))
+
+    start, body = (message for message, _ in sent)
+    assert [was_dropped for _, was_dropped in sent] == [False, False]
+    assert (start["status"], dict(start["headers"])[b"content-length"]) == (200, b"1000")
+    assert (len(body["body"]) < 1000, body["more_body"], transport.was_dropped) == (True, True, True)

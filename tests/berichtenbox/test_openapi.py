@@ -12,6 +12,7 @@ from conformance.berichtenbox.app import CANARY_PATH, create_app
 from conformance.berichtenbox.committer import GroupCommitter
 from conformance.berichtenbox.faults import KINDS, Point
 from conformance.berichtenbox.ledger import State
+from conformance.berichtenbox.wus_face import PATH as WUS_PATH
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 
 
@@ -48,10 +49,10 @@ def test_every_route_is_described_and_every_description_has_a_route(mounts, make
 
 def test_every_face_is_described(routes, mounts, make):
     """
-    The app has no other faces than the described ones; the one route beside them is where a trap in a message leads.
+    The app has no other faces than the described ones; beside them stand where a trap in a message leads, and SOAP, which its WSDL describes.
     """
     assert set(mounts) == {make.description(name).base for name in ("ebms-adapter", "control")}
-    assert [route.path for route in routes if not isinstance(route, Mount)] == [f"{CANARY_PATH}/{{naam}}"]
+    assert [route.path for route in routes if not isinstance(route, Mount)] == [f"{CANARY_PATH}/{{naam}}", WUS_PATH]
 
 
 def test_the_control_face_describes_every_name_that_it_uses(make):

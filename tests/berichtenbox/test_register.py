@@ -58,3 +58,12 @@ def test_an_intermediair_has_the_oins_of_its_clients():
     connection = ConnectionConfig(OIN, cpa_id="CPA-1", intermediair_for=("00000099000000003000",)).connection()
 
     assert (connection.cpa_id, connection.oins) == ("CPA-1", frozenset({OIN, "00000099000000003000"}))
+
+
+def test_logius_has_the_oin_of_the_cpa():
+    """
+    Logius' side of a connection is who the CPA says it is.
+    """
+    connection = ConnectionConfig(logius_oin="00000099000000004000").connection()
+
+    assert connection.logius_party == "urn:osb:oin:00000099000000004000"

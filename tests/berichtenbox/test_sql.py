@@ -6,8 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects import sqlite
 
-from conformance.berichtenbox import sql
+from conformance.berichtenbox import sql, statements
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.ledger import Call, LedgerError, OfferedResult, PlannedResult, Processed, QueueFilter, State, Status
 from conformance.berichtenbox.sql import SqlLedger
@@ -82,6 +83,26 @@ def test_sqlite_syncs_each_commit(database):
     with SqlLedger(database) as ledger, ledger._writer.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (statements.BERICHTEN_OF_IDS, "bericht_by_id"),
+        (statements.BERICHTEN_OF_BATCHES, "bericht_by_batch"),
+        (statements.MESSAGES_OF_IDS, "message_by_id"),
+    ],
+)
+def test_what_is_known_of_a_thousand_ids_is_looked_up_by_id(database, statement, index):
+    """
+    A batch takes no longer on a ledger that holds many.
+    """
+    ids = [str(number) for number in range(500)]
+    text = str(statement.params(ids=ids).compile(compile_kwargs={"literal_binds": True}, dialect=sqlite.dialect()))
+    with SqlLedger(database) as ledger, ledger._reader.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+
+    assert f"USING INDEX {index} (" in plan[0].detail
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
