@@ -190,6 +190,10 @@ class Caller(Protocol):
         """Restart the Afnemer where that is possible, and tell whether it was restarted."""
         ...
 
+    def advance(self, seconds: float) -> bool:
+        """Move the clock by which the gateway of the Afnemer repeats its messages, and tell whether it was moved: the clock of others cannot be."""
+        ...
+
     def close(self) -> None:
         """Let go of whatever is held."""
         ...
@@ -263,6 +267,10 @@ class Driver:
     def restart(self) -> bool:
         """Restart the Afnemer where that is possible, and tell whether it was restarted."""
         return self._caller.restart()
+
+    def advance(self, seconds: float) -> bool:
+        """Move the clock by which the gateway of the Afnemer repeats its messages, and tell whether it was moved."""
+        return self._caller.advance(seconds)
 
     def close(self) -> None:
         """Let go of whatever is held."""

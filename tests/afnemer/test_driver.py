@@ -51,6 +51,9 @@ class AnswersWith:
     def restart(self):
         return True
 
+    def advance(self, seconds):
+        return seconds == 60
+
     def close(self):
         self.closed = True
 
@@ -193,6 +196,7 @@ def test_settling_restarting_and_closing_are_passed_on():
 
     assert driver.settle()
     assert driver.restart()
+    assert driver.advance(60)
     assert caller.closed
     assert repr(driver) == "<Driver over <AnswersWith>>"
 

@@ -72,6 +72,7 @@ def test_nothing_to_settle_restart_or_close():
 
     assert caller.settle() is False
     assert caller.restart() is False
+    assert caller.advance(60) is False
     assert repr(caller) == "<CommandCaller true>"
 
 

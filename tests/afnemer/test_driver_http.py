@@ -103,6 +103,7 @@ def test_driver_works_over_http():
     assert delivered.bericht_id == "b-1"
     assert driver.settle() is False
     assert driver.restart() is False
+    assert driver.advance(60) is False
     assert repr(driver) == f"<Driver over <HttpCaller {url}>>"
 
 

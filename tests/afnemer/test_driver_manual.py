@@ -171,6 +171,7 @@ def test_restart(typed, restarted):
     terminal = Terminal(typed)
 
     assert terminal.driver.restart() is restarted
+    assert terminal.driver.advance(60) is False
     assert "Herstart uw systeem" in terminal.text
 
 

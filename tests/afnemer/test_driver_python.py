@@ -66,6 +66,10 @@ class Full:
 
     restart = settle
 
+    def advance(self, seconds):
+        self.moved = seconds
+        return self.says
+
     def close(self):
         self.closed = True
 
@@ -161,6 +165,8 @@ def test_optional_methods_are_called():
 
     assert caller.settle() is True
     assert caller.restart() is True
+    assert caller.advance(90.0) is True
+    assert party.moved == 90.0
     assert party.closed
 
 
@@ -185,6 +191,7 @@ def test_optional_methods_may_be_missing():
 
     assert caller.settle() is False
     assert caller.restart() is False
+    assert caller.advance(90.0) is False
 
 
 @pytest.mark.parametrize("name", ["settle", "restart", "close"])

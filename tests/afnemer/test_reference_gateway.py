@@ -147,3 +147,11 @@ def test_closed_gateway_asks_nothing():
 
     with pytest.raises(RuntimeError, match="client has been closed"):
         gateway.mark("m-1")
+
+
+def test_adapter_repeats_by_itself():
+    """
+    There is nothing to pump, no clock to move, and no failure that is told.
+    """
+    with Gateway("http://127.0.0.1:9") as gateway:
+        assert (gateway.pump(), gateway.advance(60), list(gateway.failures())) == (False, False, [])

@@ -4,7 +4,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -456,7 +456,7 @@ class takes_every_message_for_its_own(_Blocked):
     """Looks in the whole queue, and cannot get past what it does not know."""
 
     def waiting(self) -> list[str]:
-        ids = self.gateway._ask("GET", "/ebms/messages/unprocessed").json()  # noqa: SLF001
+        ids = cast("Gateway", self.gateway)._ask("GET", "/ebms/messages/unprocessed").json()  # noqa: SLF001
         return [message_id for message_id in ids if message_id not in self._set_aside]
 
     def blocks(self, message_id: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from conformance.afnemer.reference.afnemer import ReferenceAfnemer
+from conformance.afnemer.reference.ebms_gateway import EbmsGateway
 from conformance.afnemer.reference.gateway import Gateway
 from conformance.afnemer.reference.receiving import Receiver
 from conformance.afnemer.reference.sending import Sender
@@ -16,7 +17,8 @@ from conformance.messages.envelope import Envelope
 class Defect:
     """A deliberate defect. ``fails`` must fail; ``also`` may fail, since it follows; anything else that fails is a false alarm.
 
-    ``pitfall`` is the number in the list of pitfalls that real clients fell into; ``bulk`` asks for the cases that move much as well.
+    ``pitfall`` is the number in the list of pitfalls that real clients fell into; ``bulk`` asks for the cases that move much as well; ``face`` is
+    where it shows: ``ebms`` for what is wrong in a gateway.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Defect:
     pitfall: int | None
     bulk: bool
     make: Callable[[Mapping[str, str]], ReferenceAfnemer]
+    face: str = "adapter"
 
     def allows(self, requirement: str) -> bool:
         """Tell whether this requirement may fail: named, or covered by a family such as ``AFW-*``."""
@@ -34,7 +37,7 @@ class Defect:
 
 DEFECTS: Final[dict[str, Defect]] = {}
 
-Part = type[Sender] | type[Receiver] | type[Gateway] | type[ReferenceAfnemer]
+Part = type[Sender] | type[Receiver] | type[Gateway] | type[EbmsGateway] | type[ReferenceAfnemer]
 
 
 def defect(*fails: str, also: str = "", pitfall: int | None = None, bulk: bool = False) -> Callable[[Part], Part]:
@@ -44,14 +47,23 @@ def defect(*fails: str, also: str = "", pitfall: int | None = None, bulk: bool =
         name = part.__name__
         if name in DEFECTS:
             raise ValueError(f"two defects are called {name}: the second would hide the first")
-        DEFECTS[name] = Defect(name, (part.__doc__ or "").strip(), frozenset(fails), frozenset(also.split()), pitfall, bulk, _afnemer_with(part))
+        face = "ebms" if _gateway_of(part) is not EbmsGateway else "adapter"
+        does, named = (part.__doc__ or "").strip(), (frozenset(fails), frozenset(also.split()))
+        DEFECTS[name] = Defect(name, does, *named, pitfall, bulk, _afnemer_with(part), face)
         return part
 
     return register
 
 
+def _gateway_of(part: Part) -> type[EbmsGateway]:
+    """Return the gateway over ebMS2 of a part; the ordinary one when it does not bring one."""
+    if issubclass(part, EbmsGateway):
+        return part
+    return part.ebms_gateway_class if issubclass(part, ReferenceAfnemer) else EbmsGateway
+
+
 def _afnemer_with(part: Part) -> type[ReferenceAfnemer]:
-    for kind, place in ((Sender, "sender_class"), (Receiver, "receiver_class"), (Gateway, "gateway_class")):
+    for kind, place in ((Sender, "sender_class"), (Receiver, "receiver_class"), (Gateway, "gateway_class"), (EbmsGateway, "ebms_gateway_class")):
         if issubclass(part, kind):
             return type(part.__name__, (ReferenceAfnemer,), {place: part})
     return part  # type: ignore[return-value]  # what is left is an Afnemer

@@ -71,6 +71,10 @@ class CommandCaller:
         """Answer that nothing was restarted: there is no verb for it."""
         return False
 
+    def advance(self, _seconds: float) -> bool:
+        """Answer that its clock was not moved: there is no verb for it."""
+        return False
+
     def close(self) -> None:
         """Hold nothing, so let go of nothing."""
 

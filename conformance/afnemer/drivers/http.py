@@ -89,6 +89,10 @@ class HttpCaller:
         """Answer that nothing was restarted: the interface has no word for it."""
         return False
 
+    def advance(self, _seconds: float) -> bool:
+        """Answer that its clock was not moved: there is no verb for it."""
+        return False
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()

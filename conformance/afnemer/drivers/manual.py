@@ -57,6 +57,10 @@ class ManualCaller:
             return False
         return True
 
+    def advance(self, _seconds: float) -> bool:
+        """Answer that the clock was not moved: a person cannot do that."""
+        return False
+
     def close(self) -> None:
         """Leave the terminal as it is: it is the user's."""
 

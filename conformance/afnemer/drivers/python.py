@@ -54,14 +54,18 @@ class PythonCaller:
         """Tell whether the Afnemer has a method ``restart`` that says that it did."""
         return self._says("restart")
 
+    def advance(self, seconds: float) -> bool:
+        """Tell whether the Afnemer has a method ``advance`` that says that it moved the clock of its gateway."""
+        return self._says("advance", seconds)
+
     def close(self) -> None:
         """Call ``close`` where there is one."""
         self._says("close")
 
-    def _says(self, name: str) -> bool:
+    def _says(self, name: str, *arguments: float) -> bool:
         method = self._method(name)
         try:
-            return method is not None and method() is True
+            return method is not None and method(*arguments) is True
         except Exception as error:
             raise DriverError(f"{type(self._party).__name__}.{name} raised {_described(error)}") from error
 

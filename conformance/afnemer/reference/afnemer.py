@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from conformance.afnemer.reference.gateway import Gateway
+from conformance.afnemer.reference.ebms_gateway import EbmsGateway, EbmsSettings
+from conformance.afnemer.reference.gateway import Gateway, MessageService
 from conformance.afnemer.reference.receiving import Receiver
 from conformance.afnemer.reference.sending import Connection, Sender
 from conformance.afnemer.reference.store import Store
@@ -22,16 +23,19 @@ class ReferenceAfnemer:
     """An Afnemer that does it right.
 
     ``connection`` holds the ``BERICHTENBOX_*`` variables that every driver gives: ``ADAPTER`` (the REST API), ``CPA_ID``, ``OIN``, ``LOGIUS_OIN``,
-    ``BERICHT_TYPES`` (separated by commas) and ``SEED``; ``AFNEMER_MAP`` says where its database goes. Subclasses replace one of its halves.
+    ``BERICHT_TYPES`` (separated by commas) and ``SEED``; ``AFNEMER_MAP`` says where its databases go. With ``FACE=ebms`` it is its own gateway,
+    and instead of ``ADAPTER`` there are ``CPA`` and ``TLS`` (paths) and ``GATEWAY`` (the URL at which it listens). Subclasses replace one part of it.
     """
 
     sender_class: type[Sender] = Sender
     receiver_class: type[Receiver] = Receiver
     gateway_class: type[Gateway] = Gateway
+    ebms_gateway_class: type[EbmsGateway] = EbmsGateway
 
     def __init__(self, connection: Mapping[str, str]) -> None:
+        self._settings = EbmsSettings.of(connection) if connection.get("BERICHTENBOX_FACE") == "ebms" else None
         self._connection = Connection(
-            adapter=connection["BERICHTENBOX_ADAPTER"],
+            adapter=connection["BERICHTENBOX_ADAPTER"] if self._settings is None else "",
             cpa_id=connection["BERICHTENBOX_CPA_ID"],
             oin=connection["BERICHTENBOX_OIN"],
             logius_oin=connection["BERICHTENBOX_LOGIUS_OIN"],
@@ -47,10 +51,15 @@ class ReferenceAfnemer:
 
     def _open(self) -> None:
         self.store = Store(self._directory / "afnemer.db")
-        self.gateway = self.gateway_class(self._connection.adapter)
+        self.gateway = self._new_gateway()
         self.sender = self.sender_class(self._connection, self.store, self.gateway, self.now, self._seed)
         self.receiver = self.receiver_class(self._connection, self.store, self.gateway, self.sender.offer_again)
         self._seed += 1  # after a restart other ids, and still the same ones for the same seed
+
+    def _new_gateway(self) -> MessageService:
+        if self._settings is None:
+            return self.gateway_class(self._connection.adapter)
+        return self.ebms_gateway_class(self._settings, self._directory / "ebms.db", self.now)
 
     def now(self) -> datetime:
         """Return the moment on this Afnemer's clock."""
@@ -61,8 +70,10 @@ class ReferenceAfnemer:
     def work(self) -> bool:
         """Send what waits and handle what came; return whether anything happened."""
         with self._working:
+            has_pumped = self.gateway.pump()
+            has_heard = self.sender.hear_failures()
             has_sent = self.sender.send_waiting()
-            return self.receiver.receive() or has_sent
+            return self.receiver.receive() or has_pumped or has_heard or has_sent
 
     def settle(self) -> bool:
         """Work until there is nothing left to do, and tell whether that is so."""
@@ -95,9 +106,14 @@ class ReferenceAfnemer:
             self._open()
         return True
 
+    def advance(self, seconds: float) -> bool:
+        """Move the clock by which its own gateway repeats messages, and tell whether it has one."""
+        with self._working:
+            return self.gateway.advance(seconds)
+
     def _close_parts(self) -> None:
-        self.store.close()
         self.gateway.close()
+        self.store.close()
 
     def close(self) -> None:
         """Stop."""

@@ -1,9 +1,9 @@
-"""The Afnemer's side of the adapter: four calls over HTTP, and two kinds of trouble."""
+"""How the Afnemer sends and receives: what it asks of any gateway, two kinds of trouble, and the adapter, which is four calls over HTTP."""
 
 import ssl
 from collections.abc import Sequence
 from functools import cache
-from typing import Final, Self
+from typing import Final, Protocol, Self
 from urllib.parse import quote
 
 import httpx
@@ -20,6 +20,46 @@ class TemporaryTroubleError(RuntimeError):
 
 class PermanentTroubleError(RuntimeError):
     """The adapter refuses this message; it will refuse it tomorrow. ebms-core says so with a 500: trying for ever helps nobody."""
+
+
+class MessageService(Protocol):
+    """What the Afnemer asks of its gateway, whether that is an adapter of somebody else or its own."""
+
+    def send(self, envelope: Envelope) -> str:
+        """Take a message and return its MessageId: it is queued then, not delivered."""
+        ...
+
+    def waiting(self, cpa_id: str, action: str) -> Sequence[str]:
+        """Return the MessageIds of received messages of one action that are not processed yet, oldest first."""
+        ...
+
+    def fetch(self, message_id: str) -> Envelope:
+        """Return a message without marking it: that comes after it is stored."""
+        ...
+
+    def mark(self, message_id: str) -> None:
+        """Mark a message as processed."""
+        ...
+
+    def pump(self) -> bool:
+        """Do what is due now, and return whether there was anything."""
+        ...
+
+    def failures(self) -> Sequence[tuple[str, str]]:
+        """Return the MessageIds of what was sent in vain, each with the reason, until :meth:`mark_told`."""
+        ...
+
+    def mark_told(self, message_id: str) -> None:
+        """Note that the application knows of a failure."""
+        ...
+
+    def advance(self, seconds: float) -> bool:
+        """Move the clock by which messages are repeated, and tell whether it was moved."""
+        ...
+
+    def close(self) -> None:
+        """Let go of whatever is held."""
+        ...
 
 
 @cache
@@ -66,6 +106,21 @@ class Gateway:
     def mark(self, message_id: str) -> None:
         """Mark a message as processed."""
         self._ask("PATCH", f"/ebms/messages/{quote(message_id, safe='')}")
+
+    def pump(self) -> bool:
+        """Do nothing: the adapter repeats by itself."""
+        return False
+
+    def failures(self) -> Sequence[tuple[str, str]]:
+        """Return nothing: what the adapter could not deliver, it tells in events, which are not asked for here."""
+        return ()
+
+    def mark_told(self, message_id: str) -> None:
+        """Remember nothing, for nothing was told."""
+
+    def advance(self, _seconds: float) -> bool:
+        """Answer that the clock of the adapter is not ours to move."""
+        return False
 
     def _ask(self, method: str, path: str, **rest: object) -> httpx.Response:
         try:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from conformance.afnemer.reference.gateway import Gateway, PermanentTroubleError, TemporaryTroubleError
+from conformance.afnemer.reference.gateway import MessageService, PermanentTroubleError, TemporaryTroubleError
 from conformance.afnemer.reference.sending import Connection
 from conformance.afnemer.reference.store import Store, StoredBericht
 from conformance.messages.envelope import Action, Envelope
@@ -35,7 +35,7 @@ _AFTER_TOO_MANY: Final = {VerwerkingsCode.TECHNISCH_PROBLEEM: "ander-kanaal", Ve
 class Receiver:
     """Applies verwerkingsberichten: each once, whatever the order, whatever stands beside it."""
 
-    def __init__(self, connection: Connection, store: Store, gateway: Gateway, offer_again: Callable[[StoredBericht], None]) -> None:
+    def __init__(self, connection: Connection, store: Store, gateway: MessageService, offer_again: Callable[[StoredBericht], None]) -> None:
         self.connection = connection
         self.store = store
         self.gateway = gateway

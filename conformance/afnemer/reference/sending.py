@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from conformance.afnemer.reference.gateway import Gateway, PermanentTroubleError, TemporaryTroubleError
+from conformance.afnemer.reference.gateway import MessageService, PermanentTroubleError, TemporaryTroubleError
 from conformance.afnemer.reference.store import Store, StoredBericht, StoredOffer
 from conformance.limits import limits
 from conformance.messages.batch import Batch, Bericht, Bijlage, UnwritableText
@@ -22,6 +22,7 @@ from conformance.rules.grading import grade_offer
 
 PERMANENT_TRIES: Final = 3
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_WAITING: Final = frozenset({"aangeboden", "opnieuw-aangeboden"})
 _OVERHEAD_BYTES: Final = 2_000  # the elements around one bericht
 _ROOM: Final = 0.95  # of the 20 MiB above which Digikoppeling would use Grote Berichten (100 MB is allowed); the rest is for what is estimated
 
@@ -50,7 +51,7 @@ class Sender:
 
     not_checked: frozenset[str] = ADVICE
 
-    def __init__(self, connection: Connection, store: Store, gateway: Gateway, now: Callable[[], datetime], seed: int) -> None:
+    def __init__(self, connection: Connection, store: Store, gateway: MessageService, now: Callable[[], datetime], seed: int) -> None:
         self.connection = connection
         self.store = store
         self.gateway = gateway
@@ -180,8 +181,8 @@ class Sender:
         """Send one offer with what was kept of it."""
         stored = [found for bericht_id in offer.bericht_ids if (found := self.store.bericht(bericht_id)) is not None]
         batch = self.batch_of(offer.batch_id, [self.bericht_of(bericht) for bericht in stored])
-        self.gateway.send(self.envelope_of(batch))
-        self.store.mark_sent(offer, self.now().timestamp())
+        message_id = self.gateway.send(self.envelope_of(batch))
+        self.store.mark_sent(offer, self.now().timestamp(), message_id)
 
     def _failed_for_good(self, offer: StoredOffer) -> None:
         is_given_up = offer.tries + 1 >= PERMANENT_TRIES
@@ -190,6 +191,19 @@ class Sender:
             if is_given_up:
                 for bericht_id in offer.bericht_ids:
                     self.store.set_status(bericht_id, "handmatig", None)
+
+    def hear_failures(self) -> bool:
+        """Give what was sent in vain to a person, unless a result came of it all the same; return whether there was any."""
+        failures = self.gateway.failures()
+        for message_id, _ in failures:
+            offer = self.store.offer_in(message_id)
+            with self.store.transaction():
+                for bericht_id in () if offer is None else offer.bericht_ids:
+                    stored = self.store.bericht(bericht_id)
+                    if stored is not None and stored.status in _WAITING:
+                        self.store.set_status(bericht_id, "handmatig", stored.code)
+            self.gateway.mark_told(message_id)
+        return bool(failures)
 
     # -- again -----------------------------------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ CREATE INDEX IF NOT EXISTS bericht_by_batch ON bericht (batch_id);
 CREATE TABLE IF NOT EXISTS offer (
     id INTEGER PRIMARY KEY, batch_id TEXT NOT NULL, bericht_ids TEXT NOT NULL, sent_at REAL, tries INTEGER NOT NULL DEFAULT 0,
     is_given_up INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS sent_message (message_id TEXT PRIMARY KEY, offer_id INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS applied (key TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS stray (message_id TEXT NOT NULL, reason TEXT NOT NULL);
 """
@@ -46,15 +47,15 @@ class StoredOffer:
     tries: int
 
 
-class Store:
-    """The database of the Afnemer, safe to use from several threads."""
+class Database:
+    """One SQLite file that survives a crash, safe to use from several threads."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, tables: str) -> None:
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
             self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(_TABLES)
+        self._connection.executescript(tables)
 
     def close(self) -> None:
         """Close the file."""
@@ -83,6 +84,13 @@ class Store:
         with self._lock:
             self._connection.execute(sql, values)
 
+
+class Store(Database):
+    """The database of the Afnemer."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file, _TABLES)
+
     def add_bericht(self, bericht_id: str, batch_id: str, letter: dict[str, Any], status: str) -> None:
         """Keep a new bericht."""
         self._do("INSERT INTO bericht (bericht_id, batch_id, letter, status) VALUES (?, ?, ?, ?)", bericht_id, batch_id, json.dumps(letter), status)
@@ -108,12 +116,19 @@ class Store:
         """Return the offers that are still to be sent, oldest first."""
         return tuple(_offer(row) for row in self._rows("SELECT * FROM offer WHERE sent_at IS NULL AND NOT is_given_up ORDER BY id"))
 
-    def mark_sent(self, offer: StoredOffer, at: float) -> None:
-        """Note that an offer was accepted."""
+    def mark_sent(self, offer: StoredOffer, at: float, message_id: str | None = None) -> None:
+        """Note that an offer was accepted, and in which message."""
         with self.transaction():
             self._do("UPDATE offer SET sent_at = ? WHERE id = ?", at, offer.id)
+            if message_id is not None:
+                self._do("INSERT OR REPLACE INTO sent_message (message_id, offer_id) VALUES (?, ?)", message_id, offer.id)
             for bericht_id in offer.bericht_ids:
                 self._do("UPDATE bericht SET offers = offers + 1 WHERE bericht_id = ?", bericht_id)
+
+    def offer_in(self, message_id: str) -> StoredOffer | None:
+        """Return the offer that went in a message, or ``None``."""
+        rows = self._rows("SELECT offer.* FROM offer JOIN sent_message ON offer_id = offer.id WHERE message_id = ?", message_id)
+        return _offer(rows[0]) if rows else None
 
     def mark_tried(self, offer: StoredOffer, *, is_given_up: bool) -> None:
         """Note that an offer failed, for good or for now."""
