@@ -7,17 +7,17 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import SplitResult, urlsplit
 
 from conformance.berichtenbox.register import DEFAULT_OIN, DEFAULT_TYPES, ConnectionConfig
 from conformance.catalogue import DecidedBy, catalogue
 from conformance.masking import STARS, mask
+from conformance.messages.identities import LOGIUS_TEST_OIN
 from conformance.profile_keys import (
     CLASS,
     DEFAULT_PORT,
@@ -32,8 +32,12 @@ from conformance.profile_keys import (
     did_you_mean,
     requirement_id,
     shown,
+    split_url,
 )
+from conformance.profile_wire import agreement, certificates, check_cpa_id, check_face, check_gateway, gateway_of, logius_oin_of
 from conformance.toml_lines import Place, places_of
+from conformance.transport.cpa import Cpa
+from conformance.transport.pki import Pki
 from conformance.verdicts import ExitCode
 
 LARGEST_PROFILE: Final = 1_000_000  # bytes
@@ -55,13 +59,17 @@ class DriverKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Afnemer:
-    """Who is graded; ``services`` are those that it uses, ``intermediair_for`` the OINs of clients for whom it sends."""
+    """Who is graded; ``services`` are those that it uses, ``intermediair_for`` the OINs of clients for whom it sends.
+
+    ``gateway`` is the URL on which its own gateway receives, as the profile says it; empty when the profile does not.
+    """
 
     name: str = "Gemeente Voorbeeld"
     oin: str = DEFAULT_OIN
     bericht_types: tuple[str, ...] = DEFAULT_TYPES
     services: tuple[str, ...] = SERVICES
     intermediair_for: tuple[str, ...] = ()
+    gateway: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +93,18 @@ class DriverConfig:
 
 @dataclass(frozen=True, slots=True)
 class BerichtenboxConfig:
-    """Where the simulated Berichtenbox listens, and under which CPA; an empty ``cpa_id`` is the default one of the OIN."""
+    """Where the simulated Berichtenbox listens, and under which CPA; an empty ``cpa_id`` is the default one of the OIN.
+
+    ``tls`` is a directory of test certificates, with which every face has two-way TLS, and ``cpa`` the file of the CPA: as they can be opened
+    from the working directory.
+    """
 
     face: str = "adapter"
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     cpa_id: str = ""
+    tls: Path | None = None
+    cpa: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,10 @@ class KnownFailure:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """All that the kit must know of an Afnemer; ``declared`` maps requirement ids to what it declares, ``digest`` is SHA-256 in hex."""
+    """All that the kit must know of an Afnemer; ``declared`` maps requirement ids to what it declares, ``digest`` is SHA-256 in hex.
+
+    ``agreement`` and ``pki`` are what stood in the files ``cpa`` and ``tls`` when the profile was read.
+    """
 
     afnemer: Afnemer
     driver: DriverConfig
@@ -122,25 +139,45 @@ class Profile:
     known_failures: tuple[KnownFailure, ...] = ()
     digest: str = ""
     path: Path | None = None
+    agreement: Cpa | None = None
+    pki: Pki | None = None
 
     def __repr__(self) -> str:
         return f"<Profile of {self.afnemer.name} ({self.afnemer.oin}): driver {self.driver.kind}>"
 
     @classmethod
-    def default(cls) -> Self:
-        """Return the profile of a run without one: the reference Afnemer, and a Berichtenbox on a free port."""
-        profile = cls(Afnemer(), DriverConfig(DriverKind.REFERENCE), BerichtenboxConfig(port=0))
+    def default(cls, face: str = "adapter") -> Self:
+        """Return the profile of a run without one: the reference Afnemer, and a Berichtenbox on a free port.
+
+        On the face ``ebms`` it names no gateway, CPA or certificates: the run makes them.
+        """
+        profile = cls(Afnemer(), DriverConfig(DriverKind.REFERENCE), BerichtenboxConfig(face, port=0))
         canonical = json.dumps(profile.to_json(), sort_keys=True).encode()
-        return cls(profile.afnemer, profile.driver, profile.berichtenbox, digest=hashlib.sha256(canonical).hexdigest())
+        return replace(profile, digest=hashlib.sha256(canonical).hexdigest())
+
+    def cpa(self) -> Cpa | None:
+        """Return the CPA of the profile, ``None`` when it gives none: then one is made for the run."""
+        return self.agreement
+
+    def logius_oin(self) -> str:
+        """Return the OIN of Logius' side: that of the CPA, else that of the test certificates, else that of every test connection."""
+        if self.agreement is not None:
+            return logius_oin_of(self.agreement)
+        return LOGIUS_TEST_OIN if self.pki is None else self.pki.logius_oin
+
+    def gateway(self) -> str:
+        """Return the URL on which the gateway of the Afnemer receives: that of the profile, else that of its CPA; empty when neither has one."""
+        return self.afnemer.gateway or ("" if self.agreement is None else gateway_of(self.agreement))
 
     def connection_config(self) -> ConnectionConfig:
         """Return the connection as the Berichtenbox must know it."""
         own = self.afnemer
-        return ConnectionConfig(own.oin, self.berichtenbox.cpa_id, own.bericht_types, own.intermediair_for)
+        return ConnectionConfig(own.oin, self.berichtenbox.cpa_id, own.bericht_types, own.intermediair_for, self.logius_oin())
 
     def to_json(self) -> dict[str, Any]:
         """Return what a report shows of this profile: no command, and of a URL no more than where it points."""
         own, box = self.afnemer, self.berichtenbox
+        gateway = {"gateway": _masked_url(self.gateway()) if self.gateway() else ""} if box.face == "ebms" else {}
         return {
             "afnemer": {
                 "name": own.name,
@@ -150,28 +187,25 @@ class Profile:
                 "intermediair_for": list(own.intermediair_for),
             },
             "driver": {"kind": str(self.driver.kind), "location": self.driver.masked_location, "restarts": bool(self.driver.restart)},
-            "berichtenbox": {"face": box.face, "host": box.host, "port": box.port, "cpa_id": self.connection_config().connection().cpa_id},
+            "berichtenbox": {
+                "face": box.face,
+                "host": box.host,
+                "port": box.port,
+                "cpa_id": self.connection_config().connection().cpa_id,
+                "tls": box.tls is not None,
+                **gateway,
+            },
             "timing": {"reaction_s": self.timing.reaction_s},
         }
 
 
 def _masked_url(url: str) -> str:
     """Return scheme, host and port: user, path and query may hold a secret."""
-    parts = _split(url)
+    parts = split_url(url)
     if parts is None:
         return STARS
     rest = f"/{STARS}" if parts.path.strip("/") or parts.query or parts.fragment else ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{rest}"
-
-
-def _split(url: str) -> SplitResult | None:
-    """Return the parts of an HTTP URL, ``None`` when it is none."""
-    try:
-        parts = urlsplit(url)
-        is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and url.isprintable() and " " not in url
-    except ValueError:
-        return None
-    return parts if is_http else None
 
 
 # -- what can go wrong -----------------------------------------------------------------------------------------------------------------------
@@ -268,15 +302,19 @@ class _Reader:
         for name in self._document.keys() - set(known):
             self._add((name,), f"[{name}]: an unknown section.", did_you_mean(name, known) or f"the sections are {', '.join(known)}")
         read = {name: self._section(name) for name in SECTIONS}
+        pki, cpa = self._beside(read["afnemer"], read["berichtenbox"], path.parent)
+        self._check_wire(read["afnemer"], read["berichtenbox"], cpa)
         return Profile(
             Afnemer(**read["afnemer"]),
             self._driver(read["driver"]),
-            BerichtenboxConfig(**read["berichtenbox"]),
+            _box(read["berichtenbox"], pki, cpa, path.parent),
             Timing(**read["timing"]),
             dict(self._declared()),
             tuple(self._known_failures()),
             digest,
             path,
+            cpa,
+            pki,
         )
 
     def _section(self, name: str) -> dict[str, Any]:
@@ -306,6 +344,35 @@ class _Reader:
             seen = STARS if key.is_secret else shown(value)
             self._add(place, f"{label} {place[-1]} = {seen}: {unfit.what}", unfit.hint or f"for example {key.example}")
             return None
+
+    # -- the wire --------------------------------------------------------------------------------------------------------------------------
+
+    def _beside(self, own: Mapping[str, Any], box: Mapping[str, Any], directory: Path) -> tuple[Pki | None, Cpa | None]:
+        """Return the certificates and the CPA, read from the files that the profile names; ``None`` for what is not given, or unfit."""
+        oin = own.get("oin", "" if self._has("afnemer", "oin") else DEFAULT_OIN)  # an OIN that is unfit is compared with nothing
+        oins = (oin, *own.get("intermediair_for", ())) if oin else ()
+        pki = self._fit("berichtenbox", "tls", box, lambda name: certificates(directory / name, oins))
+        cpa = self._fit("berichtenbox", "cpa", box, lambda name: agreement(directory / name, oin, datetime.now(UTC)))
+        return pki, cpa
+
+    def _check_wire(self, own: Mapping[str, Any], box: Mapping[str, Any], cpa: Cpa | None) -> None:
+        """Compare face, gateway, CPA and certificates; what is given and unfit counts as given, for it was reported."""
+        has_tls, has_gateway = self._has("berichtenbox", "tls"), self._has("afnemer", "gateway")
+        is_told = has_gateway or self._has("berichtenbox", "cpa")
+        self._fit("berichtenbox", "face", box, lambda face: check_face(face, has_gateway=is_told, has_tls=has_tls))
+        self._fit("afnemer", "gateway", own, lambda url: check_gateway(url, has_tls=has_tls, cpa=cpa))
+        if cpa is not None:
+            self._fit("berichtenbox", "cpa_id", box, lambda cpa_id: check_cpa_id(cpa_id, cpa))
+        if cpa is not None and box.get("face") == "ebms" and not has_gateway:
+            self._fit("berichtenbox", "cpa", box, lambda _name: check_gateway(gateway_of(cpa), has_tls=has_tls))
+
+    def _fit(self, section: str, name: str, read: Mapping[str, Any], check: Callable[[Any], Any]) -> Any:
+        """Return what ``check`` makes of a value that is given and fit so far, ``None`` when it is not, or no longer."""
+        return self._checked((section, name), f"[{section}]", replace(SECTIONS[section][name], check=check), read[name]) if name in read else None
+
+    def _has(self, section: str, name: str) -> bool:
+        table = self._document.get(section, {})
+        return isinstance(table, dict) and name in table
 
     # -- the driver ------------------------------------------------------------------------------------------------------------------------
 
@@ -343,7 +410,7 @@ class _Reader:
         return DEFAULT_URL if kind is DriverKind.HTTP else ""
 
     def _check_location(self, kind: DriverKind, name: str, location: str) -> None:
-        if kind is DriverKind.HTTP and _split(location) is None:
+        if kind is DriverKind.HTTP and split_url(location) is None:
             self._add(("driver", name), f"[driver] {name} = {STARS}: not an http:// or https:// URL.", f'for example url = "{DEFAULT_URL}"')
         if kind is DriverKind.PYTHON and location and not CLASS.fullmatch(location):
             what = f"[driver] {name} = {STARS}: expected a module, a colon and a class."
@@ -391,13 +458,19 @@ class _Reader:
             seen.add(read.get("id", ""))
 
     def _add(self, place: Place, what: str, hint: str) -> None:
-        self.problems.append(Problem(self._file, self._line(place), str(place[-1]), mask(what), hint))
+        self.problems.append(Problem(self._file, self._line(place), str(place[-1]), mask(what), mask(hint)))
 
     def _line(self, place: Place) -> int:
         """Return the line of a key, or of the nearest thing around it that has a line of its own."""
         while place and place not in self._places:
             place = place[:-1]
         return self._places.get(place, 0)
+
+
+def _box(read: Mapping[str, Any], pki: Pki | None, cpa: Cpa | None, directory: Path) -> BerichtenboxConfig:
+    """Return [berichtenbox] with its files as they can be opened, and the id of the CPA."""
+    given = {**read, "tls": pki and pki.directory, "cpa": directory / read["cpa"] if cpa is not None else None}
+    return BerichtenboxConfig(**(given if cpa is None else given | {"cpa_id": cpa.cpa_id}))
 
 
 def _takes(kind: DriverKind) -> str:

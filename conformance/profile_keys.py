@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
 
 from conformance.afnemer.driver import Verb
 from conformance.berichtenbox.register import DEFAULT_OIN
@@ -93,13 +94,6 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     return checked
 
 
-def _face(value: Any) -> str:
-    face = _one_of("adapter", "ebms")(value)
-    if face == "ebms":
-        raise UnfitError("this version has the adapter face.", 'write face = "adapter", or leave it out')
-    return face
-
-
 def _port(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= _HIGHEST_PORT:
         raise UnfitError(f"expected a whole number from 0 (a free port) to {_HIGHEST_PORT}.")
@@ -119,11 +113,21 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
-def _not_yet(hint: str) -> Callable[[Any], str]:
-    def refused(_value: Any) -> str:
-        raise UnfitError("this version does not have it yet.", hint)
+def split_url(url: str) -> SplitResult | None:
+    """Return the parts of an HTTP URL, ``None`` when it is none."""
+    try:
+        parts = urlsplit(url)
+        is_http = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and url.isprintable() and " " not in url
+    except ValueError:
+        return None
+    return parts if is_http else None
 
-    return refused
+
+def _url(value: Any) -> str:
+    text = a_text(value)
+    if split_url(text) is None:
+        raise UnfitError("not an http:// or https:// URL.")
+    return text
 
 
 def _commands(value: Any) -> Mapping[str, str]:
@@ -157,6 +161,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Key]]] = {
         "bericht_types": Key(_list_of(_bericht_type), 'bericht_types = ["BELAST", "PASPOORT"]'),
         "services": Key(_list_of(_service), 'services = ["aanleveren"]'),
         "intermediair_for": Key(_list_of(_oin, least=0), f'intermediair_for = ["{DEFAULT_OIN}"]'),
+        "gateway": Key(_url, 'gateway = "https://127.0.0.1:9443/ebms"', is_secret=True),
     },
     "driver": {
         "kind": Key(_one_of("http", "command", "python", "manual", "none"), 'kind = "http"'),
@@ -167,12 +172,12 @@ SECTIONS: Final[Mapping[str, Mapping[str, Key]]] = {
         "restart": Key(a_text, 'restart = "systemctl restart afnemer"', is_secret=True),
     },
     "berichtenbox": {
-        "face": Key(_face, 'face = "adapter"'),
+        "face": Key(_one_of("adapter", "ebms"), 'face = "adapter"'),
         "host": Key(_host, 'host = "127.0.0.1"'),
         "port": Key(_port, f"port = {DEFAULT_PORT}"),
         "cpa_id": Key(a_text, f'cpa_id = "MIJNOVERHEID-EBMS-BB-2-0_{DEFAULT_OIN}"'),
-        "cpa": Key(_not_yet("leave it out, and give the id with cpa_id"), ""),
-        "tls": Key(_not_yet("leave it out, and let your Afnemer speak http on a trusted network"), ""),
+        "cpa": Key(a_text, 'cpa = "cpa.xml"'),
+        "tls": Key(a_text, 'tls = "pki/"'),
     },
     "timing": {"reaction_s": Key(_seconds, "reaction_s = 10")},
 }

@@ -43,7 +43,10 @@ class Reason(StrEnum):
     UNDECLARED = "undeclared"  # the user declares this, and did not
     SERVICE_NOT_USED = "service-not-used"
     BINDS_LOGIUS = "binds-logius"  # not a duty of the party under test
+    BINDS_AFNEMER = "binds-afnemer"  # idem
+    OTHER_PARTY = "other-party"  # a duty of both, for which there are only cases with the other one
     ELEMENT_NOT_USED = "element-not-used"
+    FACE_NOT_USED = "face-not-used"  # about a wire that this run does not have: ebMS2, TLS, or signals in the HTTP answer
 
 
 class RunVerdict(StrEnum):

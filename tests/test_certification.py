@@ -25,6 +25,7 @@ from conformance.profile import DriverConfig, DriverKind, KnownFailure, Profile,
 from conformance.progress import PlainProgress
 from conformance.report.errors import OutputError
 from conformance.report.evidence import verify
+from conformance.transport.pki import load
 from conformance.verdicts import ExitCode, Reason, RunVerdict, Verdict
 
 FEW = ("AANL-001", "AANL-020", "VERW-001")
@@ -248,7 +249,7 @@ def test_no_driver_can_do_nothing(box_and_connection):
     with pytest.raises(DriverError, match="choose a driver"):
         certify(profile, CertifyOptions(None), progress())
 
-    assert (caller.settle(), caller.restart()) == (False, False)
+    assert (caller.settle(), caller.restart(), caller.advance(60)) == (False, False, False)
 
 
 @pytest.mark.parametrize(
@@ -279,8 +280,11 @@ def test_connection_says_all_that_an_afnemer_needs(box_and_connection):
     """
     _, connection = box_and_connection
 
-    assert connection.pop("BERICHTENBOX_ADAPTER").startswith("http://127.0.0.1:")
+    url = connection.pop("BERICHTENBOX_ADAPTER").removesuffix("/service/rest/v19")
+    assert url.startswith("http://127.0.0.1:")
     assert connection == {
+        "BERICHTENBOX_EBMS": f"{url}/ebms",
+        "BERICHTENBOX_WUS": f"{url}/wus/BerichtenboxValidatieService",
         "BERICHTENBOX_CPA_ID": "MIJNOVERHEID-EBMS-BB-2-0_00000099000000001000",
         "BERICHTENBOX_OIN": "00000099000000001000",
         "BERICHTENBOX_LOGIUS_OIN": "00000099000000002000",
@@ -307,9 +311,11 @@ def test_restart_command_restarts(box_and_connection, command, was_restarted):
     box, connection = box_and_connection
     caller = caller_for(driven_by(DriverKind.REFERENCE, restart=command), connection, box)
     answers = caller.call(Verb.GEZONDHEID), caller.call(Verb.BERICHT, subject="b-1"), caller.settle(), caller.restart()
+    is_moved = caller.advance(60)
     caller.close()
 
     assert answers == ({"status": "ok"}, None, True, was_restarted)
+    assert not is_moved
 
 
 def test_restart_command_that_does_not_exist_is_told(box_and_connection):
@@ -410,3 +416,78 @@ def connection_of_port(profile, port):
         "BERICHTENBOX_LOGIUS_OIN": "00000099000000002000",
         "BERICHTENBOX_BERICHT_TYPES": ",".join(own.bericht_types),
     }
+
+
+# -- when TLS keeps both sides apart -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def over_tls(tmp_path_factory, pki_directory):
+    """Make the profile of an Afnemer in this process, over ebMS2 (or the adapter face) and two-way TLS."""
+
+    def make(defect, face="ebms"):
+        profile = replace(Profile.default(face), pki=load(pki_directory), timing=Timing(1.0))
+        source = tmp_path_factory.mktemp("afnemer") / f"of_{defect}.py"
+        source.write_text(f"from conformance.afnemer.defects import DEFECTS\nAfnemer = DEFECTS[{defect!r}].make\n")
+        sys.path.insert(0, str(source.parent))
+        return replace(profile, driver=DriverConfig("python", f"of_{defect}:Afnemer"))
+
+    before = list(sys.path)
+    yield make
+    sys.path[:] = before
+
+
+@pytest.mark.parametrize(
+    ("defect", "fails", "note"),
+    [
+        ("shows_expired_certificate", "TLS-004", r"refuses the connections of this Afnemer \(certificate-expired\): certificate has expired \(on 20"),
+        (
+            "serves_expired_certificate",
+            "TLS-032",
+            r"no connection with the gateway of this Afnemer: https://\S+/ebms: its certificate has expired",
+        ),
+    ],
+)
+def test_bad_certificate_is_named_and_blames_nothing_else(over_tls, defect, fails, note):
+    """
+    An Afnemer that cannot connect fails the requirement of its certificate; what needs a connection is not tested, at once.
+    """
+    certified = certify(over_tls(defect), CertifyOptions(None, seed=1, heavy=False), progress())
+
+    failed = [graded.requirement.id for graded in certified.report.requirements if graded.verdict is Verdict.FAILED]
+    assert (failed, certified.exit_code) == ([fails], ExitCode.NOT_CONFORMANT)
+    assert re.search(note, certified.report.run.notes[1])
+
+
+@pytest.mark.parametrize(
+    ("face", "only", "seen"),
+    [("ebms", FEW, "certificate-expired"), ("adapter", (), "peer-says-unknown-authority")],
+)
+def test_bad_certificate_is_an_error_when_nothing_can_be_graded(over_tls, face, only, seen):
+    """
+    What was selected, or the adapter face, has no requirement about TLS: the exact defect is told with what to do.
+    """
+    with pytest.raises(Unreachable, match=rf"refuses the connections of this Afnemer \({seen}\): .*\n  Hint: "):
+        certify(over_tls("shows_expired_certificate", face), CertifyOptions(None, only, seed=1), progress())
+
+
+# -- over ebMS2, in full ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_reference_is_conformant_over_ebms(tmp_path, pki_directory):
+    """
+    Over ebMS2 with two-way TLS the same requirements are graded, and the evidence shows each exchange with who was on the other side.
+    """
+    profile = replace(Profile.default("ebms"), pki=load(pki_directory))
+    certified = certify(profile, CertifyOptions(tmp_path / "rapport", (*FEW, "EBMS-002"), seed=3), progress())
+
+    assert certified.exit_code == ExitCode.CONFORMANT
+    assert {item.requirement.id: item.verdict for item in certified.report.requirements} == dict.fromkeys((*FEW, "EBMS-002"), Verdict.PASSED)
+    text = (tmp_path / "rapport/evidence/verwerkingsberichten-result-is-fetched-and-marked-01.txt").read_text()
+    assert "  > POST /ebms HTTP/1.1\n" in text
+    assert "certificate of the client: " in text
+    assert f"OIN {certified.report.run.profile['afnemer']['oin']}" in text
+    assert re.search(r"  > soapaction: \"ebXML\"\n", text, re.IGNORECASE)
+    assert re.search(r": see offer \d+\n", text)
+    assert re.search(r": see result \d+\n", text)
+    assert "<eb:Acknowledgment " in text

@@ -8,6 +8,7 @@ from conformance.berichtenbox.scripts import NO_RESULT
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.stage.judging import Judge, NotTestedError, decides
 from conformance.stage.scene import REFUSED_VISIBLY, Scene, told
+from conformance.transport.ebms2.names import Kind
 from conformance.verdicts import Reason
 
 VERWERKT = AfnemerStatus.VERWERKT
@@ -34,7 +35,10 @@ def test_result_is_fetched_and_marked(scene: Scene, judge: Judge) -> None:
 
 @decides("VERW-002")
 def test_result_is_marked_after_it_is_stored(scene: Scene, judge: Judge) -> None:
-    """At the moment that the Afnemer marks a result as processed, it already knows what it said."""
+    """At the moment that the Afnemer marks a result as processed, it already knows what it said; what it acknowledged survives a restart."""
+    if scene.line is not None:
+        _acknowledged_after_it_is_stored(scene, judge)
+        return
     asked: list[AfnemerStatus] = []
     scene.box.fault("late", days=0.1)
     item = scene.deliver_one()
@@ -47,6 +51,19 @@ def test_result_is_marked_after_it_is_stored(scene: Scene, judge: Judge) -> None
         raise NotTestedError(Reason.NO_TRAFFIC, "the Afnemer marked nothing as processed; see VERW-001")
     seen = "process=true when fetching" if early else f"{asked[0]} at the moment of marking"
     judge.that("VERW-002", not early and asked[0] is VERWERKT, expected="stored first, marked then", seen=seen)
+
+
+def _acknowledged_after_it_is_stored(scene: Scene, judge: Judge) -> None:
+    """Over ebMS2 the Acknowledgment is that mark: a restart right after it may lose nothing, for the result does not come again."""
+    scene.box.fault("late", days=0.1)
+    item = scene.deliver_one()
+    scene.box.advance(days=0.2)
+    if not scene.wait(lambda: len(scene.results()) == 1 and not scene.unprocessed()):
+        raise NotTestedError(Reason.NO_TRAFFIC, "the Afnemer acknowledged nothing; see VERW-001")
+    scene.driver.restart()
+    scene.wait(lambda: scene.status_of(item) is VERWERKT, is_patient=False)
+    status = scene.status_of(item)
+    judge.that("VERW-002", status is VERWERKT, expected="stored first, acknowledged then", seen=f"{status} after the Acknowledgment and a restart")
 
 
 # Ways in which a result that says Verwerkt may come: each must end in verwerkt, applied once.
@@ -88,6 +105,10 @@ def test_unreadable_result_is_kept(scene: Scene, judge: Judge) -> None:
     scene.quiet()
 
     first = scene.results_of(item)[0]
+    if scene.line is not None:  # receiving is one thing, reading another: what is in a payload is never answered with an ErrorList
+        refused = scene.operations(Kind.ERROR)
+        judge.that("VERW-015", not refused, expected="acknowledged, and kept", seen="a MessageError, so nobody kept it")
+        return
     judge.that("VERW-015", first.status is Status.RECEIVED, expected="kept unprocessed", seen="marked as processed")
 
 

@@ -4,6 +4,7 @@
 import secrets
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -58,15 +59,14 @@ def command(
     from conformance.report.files import make_directory
     from conformance.report.json_report import document
 
-    _check_face(face)
     selected = tuple(requirement.id for requirement in catalogue().select(separated(only, "--only")))
-    profile = load(profile_file) if profile_file else Profile.default()
+    profile = _on_face(load(profile_file), face) if profile_file else Profile.default(face or "adapter")
     _check_locked(profile, selected, is_locked=locked, is_quick=quick)
     drawn = (secrets.randbelow(HIGHEST_SEED) if profile_file else 0) if seed is None else seed
     make_directory(out)  # now, and not after the minutes that the cases take
     say(f"Grading {profile.afnemer.name} ({profile.afnemer.oin}), seed {drawn}.")
     certification = certify(profile, CertifyOptions(out, selected, drawn, locked, lang, not quick), _progress(profile))
-    base = _repeating(profile_file, drawn)
+    base = _repeating(profile_file, drawn, face)
     flags = [flag for flag, is_given in (("--locked", locked), ("--quick", quick)) if is_given]
     chosen = ["--only", *selected] if selected else []
     again = " ".join([base, *flags, *chosen])
@@ -75,9 +75,15 @@ def command(
     return int(certification.exit_code)
 
 
-def _check_face(face: str | None) -> None:
-    if face == "ebms":
-        raise click.UsageError("--face ebms: this version has the adapter face.\n  Hint: leave --face out.", click.get_current_context())
+def _on_face(profile: "Profile", face: str | None) -> "Profile":
+    """Return the profile on the face that was asked for; raises ``UsageError`` when it does not say where its gateway is."""
+    if face is None or face == profile.berichtenbox.face:
+        return profile
+    if face == "ebms" and not profile.gateway():
+        text = "--face ebms: the profile does not say where the gateway of this Afnemer receives."
+        hint = 'write gateway = "https://..." below [afnemer], or cpa = "cpa.xml" below [berichtenbox]'
+        raise click.UsageError(f"{text}\n  Hint: {hint}.", click.get_current_context())
+    return replace(profile, berichtenbox=replace(profile.berichtenbox, face=face))
 
 
 def _check_locked(profile: "Profile", selected: tuple[str, ...], *, is_locked: bool, is_quick: bool) -> None:
@@ -96,6 +102,7 @@ def _progress(profile: "Profile") -> "Progress":
     return PlainProgress(sys.stderr) if profile.driver.kind == "manual" else progress_for(sys.stderr)
 
 
-def _repeating(profile_file: Path | None, seed: int) -> str:
+def _repeating(profile_file: Path | None, seed: int, face: str | None) -> str:
     given = f" --profile {shlex.quote(str(profile_file))}" if profile_file else ""
-    return f"berichtenbox certify{given} --seed {seed}"
+    on = f" --face {face}" if face else ""
+    return f"berichtenbox certify{given}{on} --seed {seed}"

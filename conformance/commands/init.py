@@ -22,6 +22,8 @@ bericht_types = ["BELAST", "PASPOORT"]
 services = ["aanleveren", "abonnementen", "validatie"]
 # The OINs of the organisations for which you send, if you are an intermediair.
 # intermediair_for = ["00000099000000003000"]
+# Where your Digikoppeling gateway receives, on the face ebms. A cpa has it.
+# gateway = "https://127.0.0.1:9443/ebms"
 
 # How the kit asks your Afnemer to act, in your test environment.
 # docs/test-control.md has the seven verbs; docs/shim.py is an example.
@@ -44,11 +46,18 @@ url = "http://127.0.0.1:9001"
 # bericht = "./ctl status"
 
 # Where your Afnemer reaches the simulated Berichtenbox.
+#   adapter  your application speaks the REST interface of ebms-core
+#   ebms     your Digikoppeling gateway speaks ebMS2, and results are sent to it
 [berichtenbox]
 face = "adapter"
 host = "127.0.0.1"
 port = 8800
+# The CPA of your connection: its id, or the file itself. Without a file one is
+# made for the run. Files are found from the directory of this profile.
 # cpa_id = "MIJNOVERHEID-EBMS-BB-2-0_00000099000000001000"
+# cpa = "cpa.xml"    # from Logius, or from `berichtenbox cpa new`
+# Two-way TLS on every face, with the certificates of `berichtenbox pki new`.
+# tls = "pki/"
 
 # How long the kit waits for your Afnemer to act, in seconds.
 # [timing]

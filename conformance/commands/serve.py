@@ -2,12 +2,15 @@
 # ruff: noqa: PLC0415  # what a command needs is imported when it runs: its help must be quick
 
 import contextlib
+import logging
 import os
 import secrets
 import signal
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,12 +21,19 @@ from conformance.commands.terminal import say
 
 if TYPE_CHECKING:
     from conformance.berichtenbox.app import Urls
+    from conformance.profile import Profile
+    from conformance.profile_keys import UnfitError
+    from conformance.transport.pki import Pki
+    from conformance.transport.tls import TlsFiles
+    from conformance.wiring import Wiring
 
-
+_PKI: Final = "berichtenbox pki new pki"
 _EXAMPLES: Final = """\b
 Examples:
   berichtenbox serve
-  berichtenbox serve --port 0 --ready-file ready.json"""
+  berichtenbox serve --port 0 --ready-file ready.json
+  berichtenbox serve --cpa cpa.xml
+  berichtenbox pki new pki && berichtenbox serve --tls pki"""
 
 
 @click.command("serve", epilog=_EXAMPLES)
@@ -33,32 +43,142 @@ Examples:
 @click.option("--ready-file", type=click.Path(path_type=Path), metavar="FILE", help="Gets the URLs as JSON, once it accepts traffic.")
 @seed("Fixes the ids that it makes; drawn and printed without it.")
 @click.option("--profile", "profile_file", type=click.Path(path_type=Path), metavar="FILE", help="Whose connection it plays.")
-@click.option("--tls", metavar="DIR", help="Not in this version.")
+@click.option(
+    "--cpa",
+    "cpa_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The CPA of the ebMS2 face; without it, what the profile says, or one that is made.",
+)
+@click.option(
+    "--tls", type=click.Path(path_type=Path), metavar="DIR", help="Two-way TLS, with certificates of `pki new`; without it, what the profile says."
+)
 def command(
-    host: str | None, port: int | None, db: str | None, ready_file: Path | None, seed: int | None, profile_file: Path | None, tls: str | None
+    host: str | None,
+    port: int | None,
+    db: str | None,
+    ready_file: Path | None,
+    seed: int | None,
+    profile_file: Path | None,
+    cpa_file: Path | None,
+    tls: Path | None,
 ) -> int:
     """Run the simulated Berichtenbox until it is stopped.
 
     Its citizens are the reserved test BSNs, all active and subscribed.
-    SIGTERM or Ctrl-C stops it, with exit code 0.
+    SIGTERM or Ctrl-C stops it, with exit code 0. With --tls each refused
+    handshake is told, and only the OINs of the connection may come in.
     """
     from conformance.berichtenbox.app import serve
     from conformance.berichtenbox.box import Berichtenbox
     from conformance.berichtenbox.sql import SqlLedger
     from conformance.profile import Profile, load
     from conformance.profile_keys import DEFAULT_PORT
+    from conformance.transport.tls import client_context
 
-    if tls is not None:
-        text = "--tls: this version serves without TLS.\n  Hint: leave it out, and use a network that you trust."
-        raise click.UsageError(text, click.get_current_context())
     profile = load(profile_file) if profile_file else Profile.default()
+    if cpa_file is not None:
+        profile = _under(cpa_file, profile, is_ours=profile_file is not None)
+    if tls is not None:
+        profile = replace(profile, pki=_certificates(tls, profile))
     at = host or profile.berichtenbox.host
     on = port if port is not None else profile.berichtenbox.port if profile_file else DEFAULT_PORT
+    profile = _reachable(replace(profile, berichtenbox=replace(profile.berichtenbox, host=at, port=on)))
     drawn = secrets.randbelow(HIGHEST_SEED) if seed is None else seed
     announcement = _Announcement(ready_file, drawn)
-    with announcement.kept(), _ledger_url(db) as url, SqlLedger(url) as ledger:
-        serve(Berichtenbox(ledger, profile.connection_config(), seed=drawn), at, on, announcement.make)
+    with announcement.kept(), _wired(profile) as wiring, _ledger_url(db) as url, SqlLedger(url) as ledger:
+        files = None if profile.pki is None else _shown(profile.pki)
+        box = Berichtenbox(ledger, profile.connection_config(), seed=drawn)
+        box.connect(wiring.cpa, None if files is None else client_context(files), wiring.cpa_file.read_bytes())
+        announcement.agreed = partial(_told, wiring, is_made=profile.agreement is None)
+        serve(box, at, wiring.port, announcement.make, files)
     return 0
+
+
+def _under(file: Path, profile: "Profile", *, is_ours: bool) -> "Profile":
+    """Return the profile with another CPA; that of nobody in particular becomes the one of the Afnemer in the CPA."""
+    from conformance.messages.envelope import ROLE_AFNEMER
+    from conformance.profile_keys import UnfitError
+    from conformance.profile_wire import agreement, check_gateway, oin_of
+
+    try:
+        cpa = agreement(file, profile.afnemer.oin if is_ours else "", datetime.now(UTC))
+        if profile.afnemer.gateway:
+            check_gateway(profile.afnemer.gateway, has_tls=profile.afnemer.gateway.startswith("https"), cpa=cpa)
+    except UnfitError as unfit:
+        raise _wrong_usage(f"--cpa {file}", unfit) from None
+    oin = profile.afnemer.oin if is_ours else oin_of(cpa, ROLE_AFNEMER)
+    if not oin:
+        nameless = UnfitError("its Afnemer has no party id of an OIN and nothing behind it.", "give --profile with the OIN of the Afnemer")
+        raise _wrong_usage(f"--cpa {file}", nameless)
+    box = replace(profile.berichtenbox, cpa=file, cpa_id=cpa.cpa_id)
+    return replace(profile, afnemer=replace(profile.afnemer, oin=oin), berichtenbox=box, agreement=cpa)
+
+
+def _reachable(profile: "Profile") -> "Profile":
+    """Return the profile with the URL of a gateway that goes with its certificates."""
+    from conformance.profile_keys import UnfitError
+    from conformance.profile_wire import EXAMPLE_GATEWAY, check_gateway
+
+    has_tls = profile.pki is not None
+    if not profile.gateway():
+        gateway = f"http{'s' if has_tls else ''}://{EXAMPLE_GATEWAY}"
+        return replace(profile, afnemer=replace(profile.afnemer, gateway=gateway))
+    try:
+        check_gateway(profile.gateway(), has_tls=has_tls)
+    except UnfitError as unfit:
+        hint = (
+            "give a CPA or a gateway with an https URL, or leave TLS out" if has_tls else f"`{_PKI} --oin {profile.afnemer.oin}`, and then --tls pki"
+        )
+        raise _wrong_usage(f"the gateway of the Afnemer, {profile.gateway()}", UnfitError(unfit.what, hint)) from None
+    return profile
+
+
+@contextlib.contextmanager
+def _wired(profile: "Profile") -> Iterator["Wiring"]:
+    """Give the CPA; one that is made stands in a file only as long as it is needed."""
+    from conformance.wiring import wire
+
+    with tempfile.TemporaryDirectory(prefix="berichtenbox-") as directory:
+        # Nobody waits for a copy here, so that a minute between two of them is short enough.
+        yield wire(profile, Path(directory), is_movable=True)
+
+
+def _told(wiring: "Wiring", urls: "Urls", *, is_made: bool) -> Iterator[str]:
+    """Return what a person must know of the CPA."""
+    yield f"  cpa      {urls.control}/cpa"
+    yield f"  gateway  {wiring.gateway}, yours: results go there over ebMS2"
+    yield f"The CPA is {wiring.cpa.cpa_id}, {'made for now' if is_made else f'of {wiring.cpa_file}'}."
+    if wiring.url != urls.ebms:
+        yield f"By the CPA batches are sent to {wiring.url}: see that they come here."
+
+
+def _wrong_usage(what: str, unfit: "UnfitError") -> click.UsageError:
+    return click.UsageError(f"{what}: {unfit.what}\n  Hint: {unfit.hint}.", click.get_current_context())
+
+
+def _certificates(directory: Path, profile: "Profile") -> "Pki":
+    """Return the certificates in a directory, which must be those of the connection."""
+    from conformance.profile_keys import UnfitError
+    from conformance.profile_wire import certificates
+
+    own = profile.afnemer
+    try:
+        return certificates(directory, (own.oin, *own.intermediair_for))
+    except UnfitError as unfit:
+        raise _wrong_usage(f"--tls {directory}", unfit) from None
+
+
+def _shown(pki: "Pki") -> "TlsFiles":
+    """Return what the Berichtenbox shows, and let what it refuses be seen at the terminal: an engineer looks there first."""
+    from conformance.berichtenbox.tls_face import LOGGER
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+    return pki.files_of("server")
 
 
 @contextlib.contextmanager
@@ -79,6 +199,7 @@ class _Announcement:
 
     ready_file: Path | None
     seed: int
+    agreed: Callable[["Urls"], Iterable[str]] = field(default=lambda _urls: ())
     _trouble: list[Exception] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -109,8 +230,12 @@ class _Announcement:
             write_atomically(self.ready_file, write_json(urls.to_json()) + b"\n")
         say(f"The Berichtenbox listens on {urls.url} (seed {self.seed}).")
         say(f"  adapter  {urls.adapter}")
+        say(f"  ebms     {urls.ebms}")
         say(f"  control  {urls.control}")
-        say("1. Let your application use the adapter URL as that of its ebms-core.")
+        for line in self.agreed(urls):
+            say(line)
+        say("1. Let your application use the adapter URL as that of its ebms-core,")
+        say("   or load the CPA in your own gateway.")
         say("2. Move the clock, set faults and read the ledger with the control URL.")
         say("3. Stop it with Ctrl-C.")
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from conformance.report.errors import LockedRunError
 from conformance.verdicts import CaseResult, ExitCode, Reason, RunVerdict, Verdict, highest
@@ -15,6 +15,10 @@ from conformance.verdicts import CaseResult, ExitCode, Reason, RunVerdict, Verdi
 if TYPE_CHECKING:
     from conformance.catalogue import Catalogue, Requirement
 
+Party = Literal["afnemer", "logius"]
+"""Who is tested; the words are those of ``binds`` in the catalogue."""
+_OTHER: Final[Mapping[Party, Party]] = {"afnemer": "logius", "logius": "afnemer"}
+_BINDS_OTHER: Final[Mapping[Party, Reason]] = {"afnemer": Reason.BINDS_LOGIUS, "logius": Reason.BINDS_AFNEMER}
 _EXIT_CODES = {
     RunVerdict.CONFORMANT: ExitCode.CONFORMANT,
     RunVerdict.NOT_CONFORMANT: ExitCode.NOT_CONFORMANT,
@@ -96,16 +100,18 @@ def grade(
     services: Collection[str],
     declarations: Mapping[str, str] | None = None,
     known_failures: Iterable[KnownFailure] = (),
+    *,
+    party: Party = "afnemer",
 ) -> Report:
     """Grade a run against the catalogue.
 
-    ``services`` are those that the profile uses, ``declarations`` the statements of the profile by requirement id.
+    ``services`` are those that the profile uses, ``declarations`` the statements of the profile by requirement id, ``party`` is who was tested.
     Raises ``LockedRunError`` when a locked run has a selection or known failures, ``UnknownRequirement`` for a selection outside of the catalogue.
     """
     known = {failure.id: failure for failure in known_failures}
     _check_locked(run, known)
     selected = catalogue.values() if run.selection is None else catalogue.select(run.selection)
-    verdicts = tuple(replace(_grade_one(item, run, services, declarations or {}), known_failure=known.get(item.id)) for item in selected)
+    verdicts = tuple(replace(_grade_one(item, run, services, declarations or {}, party), known_failure=known.get(item.id)) for item in selected)
     shown = {item.requirement.id for item in verdicts}
     relevant = [failure for id_, failure in sorted(known.items()) if run.selection is None or id_ in shown]
     expired = tuple(failure.id for failure in relevant if failure.until < run.finished.date())
@@ -137,7 +143,7 @@ def _check_locked(run: Run, known: Mapping[str, KnownFailure]) -> None:
         raise LockedRunError("--locked certifies everything: leave out the selection (--only) and the known failures.")
 
 
-def _grade_one(requirement: "Requirement", run: Run, services: Collection[str], declarations: Mapping[str, str]) -> RequirementVerdict:
+def _grade_one(requirement: "Requirement", run: Run, services: Collection[str], declarations: Mapping[str, str], party: Party) -> RequirementVerdict:
     """Grade one requirement: the guards first, in the order in which they outrank each other."""
     cases = _cases_of(requirement, run.results)
     declaration = declarations.get(requirement.id) or None
@@ -146,12 +152,12 @@ def _grade_one(requirement: "Requirement", run: Run, services: Collection[str], 
         return _decided_by_cases(graded)
     if requirement.service and requirement.service not in services:
         return replace(graded, verdict=Verdict.NOT_APPLICABLE, reason=Reason.SERVICE_NOT_USED)
+    if requirement.binds == _OTHER[party] and all(case.verdict is Verdict.NOT_APPLICABLE for case in cases):
+        return replace(graded, verdict=Verdict.NOT_APPLICABLE, reason=_BINDS_OTHER[party])
     return _decided_by_cases(graded) if cases else _without_cases(graded)
 
 
 def _without_cases(graded: RequirementVerdict) -> RequirementVerdict:
-    if graded.requirement.binds == "logius":
-        return replace(graded, verdict=Verdict.NOT_APPLICABLE, reason=Reason.BINDS_LOGIUS)
     if graded.requirement.decided_by != "declared":
         return replace(graded, reason=Reason.NO_CASE_RAN)
     if graded.declaration is None:

@@ -131,7 +131,10 @@ _DUTCH: dict[str, Any] = {
         "undeclared": "De Afnemer verklaart dit zelf, en deed dat niet.",
         "service-not-used": "De Afnemer gebruikt deze dienst niet.",
         "binds-logius": "Deze eis bindt Logius, niet de Afnemer.",
+        "binds-afnemer": "Deze eis bindt de Afnemer, niet Logius.",
+        "other-party": "De kit toetst dit alleen bij de andere partij.",
         "element-not-used": "De Afnemer gebruikt dit element niet.",
+        "face-not-used": "Deze eis gaat over een verbinding die deze run niet heeft, zoals ebMS2 of TLS.",
     },
     "months": "januari februari maart april mei juni juli augustus september oktober november december",
 }
@@ -256,7 +259,10 @@ _ENGLISH: dict[str, Any] = {
         "undeclared": "The Afnemer declares this itself, and did not.",
         "service-not-used": "The Afnemer does not use this service.",
         "binds-logius": "This requirement binds Logius, not the Afnemer.",
+        "binds-afnemer": "This requirement binds the Afnemer, not Logius.",
+        "other-party": "The kit tests this with the other party only.",
         "element-not-used": "The Afnemer does not use this element.",
+        "face-not-used": "This requirement is about a wire that this run does not have, such as ebMS2 or TLS.",
     },
     "months": "January February March April May June July August September October November December",
 }

@@ -7,12 +7,18 @@ import pytest
 
 from conformance.afnemer.driver import BadAnswer, CannotDo, DriverError, Refused, TimedOut
 from conformance.berichtenbox.ledger import Offer
+from conformance.berichtenbox.wire import Exchange
 from conformance.masking import mask
 from conformance.rules.findings import Finding
 from conformance.verdicts import CaseResult, Reason, Verdict, highest
 
 decides = pytest.mark.decides
 """Marks a case with the requirements that it decides."""
+needs = pytest.mark.needs
+"""Marks a case with what a run must have for it: ``ebms``, ``tls``, ``sync`` (signals in the HTTP answer) or ``async``, and whom it tests.
+
+See ``Scene.has``. ``berichtenbox`` is for what only a Berichtenbox does; a case that uses ``scene`` needs ``afnemer`` by itself.
+"""
 
 
 class NotTestedError(Exception):
@@ -54,6 +60,7 @@ class Judge:
         self.requirements = tuple(requirements)
         self.results: list[CaseResult] = []
         self.offers: list[Offer] = []  # what an earlier case brought and this one judges: shown in its evidence too
+        self.exchanges: list[Exchange] = []  # idem
 
     def that(self, requirement: str, holds: bool, *, expected: str, seen: Any, contradictions: Iterable[str] = ()) -> bool:  # noqa: FBT001
         """Judge one requirement; ``expected`` and ``seen`` are told when it fails. Returns ``holds``."""

@@ -1,21 +1,28 @@
 """Runs the cases with pytest, inside this process: selects them, sets their order by the seed, and collects what they judged."""
 
 import random
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pytest
 
+from conformance.stage.box_stage import BoxStage
 from conformance.stage.judging import Judge, UndecidedError
+from conformance.stage.receiver import AfnemerReceiver, Receiver
 from conformance.stage.scene import Scene
 from conformance.stage.transcript import transcript
-from conformance.verdicts import CaseResult
+from conformance.verdicts import CaseResult, Reason, Verdict
 
 _CASES: Final = Path(__file__).parent.parent / "cases"
-_RUN_LAST: Final = "test_aanleveren_regels"
+_RUN_LAST: Final = "_regels"
 _JUDGE = pytest.StashKey[Judge]()
+_STAGES: Final = {"afnemer": "scene", "berichtenbox": "berichtenbox"}
+"""Who is tested on the stage of which fixture."""
+_PARTIES: Final = frozenset(_STAGES)
+_S = TypeVar("_S", Scene, BoxStage)
 _NO_PLUGINS: Final = (
     "terminal",
     "cacheprovider",
@@ -57,6 +64,12 @@ def decided_by(item: pytest.Item) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(name) for mark in item.iter_markers("decides") for name in mark.args))
 
 
+def needed_by(item: pytest.Item) -> frozenset[str]:
+    """Return what a run must have for a collected case: what it is marked with, and who is on the stage that it uses."""
+    marked = frozenset(str(name) for mark in item.iter_markers("needs") for name in mark.args)
+    return marked | frozenset(party for party, fixture in _STAGES.items() if fixture in getattr(item, "fixturenames", ()))
+
+
 def case_id(item: pytest.Item) -> str:
     """Return the id of a case: its subject and its sentence, ``verwerkingsberichten/result_is_fetched_and_marked``."""
     return f"{item.path.stem.removeprefix('test_')}/{item.name.removeprefix('test_')}"
@@ -67,7 +80,7 @@ class CasePlugin:
 
     def __init__(
         self,
-        scene: Scene,
+        scene: Scene | BoxStage,
         selection: Selection,
         *,
         seed: int,
@@ -85,13 +98,28 @@ class CasePlugin:
 
     @pytest.fixture(scope="session")
     def scene(self) -> Scene:
-        """Give the stage of this run."""
+        """Give the stage of this run, with an Afnemer."""
+        return self._only(Scene)
+
+    @pytest.fixture(scope="session")
+    def berichtenbox(self) -> BoxStage:
+        """Give the stage of this run, with a Berichtenbox under test."""
+        return self._only(BoxStage)
+
+    def _only(self, kind: type[_S]) -> _S:
+        if not isinstance(self._scene, kind):
+            raise TypeError(f"this run has no {kind.__name__}: its cases should have been left out")
         return self._scene
 
     @pytest.fixture
     def judge(self, request: pytest.FixtureRequest) -> Judge:
         """Give the judge of this case."""
         return self._judge_of(request.node)
+
+    @pytest.fixture(scope="session")
+    def receiver(self) -> Receiver:
+        """Give the party under test as the receiver of ebMS messages."""
+        return self._scene.receiver if isinstance(self._scene, BoxStage) else AfnemerReceiver(self._scene)
 
     def _judge_of(self, item: pytest.Item) -> Judge:
         if _JUDGE not in item.stash:
@@ -106,9 +134,28 @@ class CasePlugin:
         """Keep the selected cases, in an order that the seed decides; the rules over everything offered come last."""
         kept = [item for item in items if self._is_selected(item)]
         random.Random(self._seed).shuffle(kept)  # noqa: S311  # a repeatable order, no secret
-        kept.sort(key=lambda item: item.path.stem == _RUN_LAST)
-        items[:] = kept
-        self._started(len(kept))
+        kept.sort(key=lambda item: item.path.stem.endswith(_RUN_LAST))
+        items[:] = [item for item in kept if not self._leave_out(item)]
+        self._forget_other_party(items)
+        self._started(len(items))
+
+    def _leave_out(self, item: pytest.Item) -> bool:
+        """Tell whether a case is about something that this run does not have; its requirements do not apply then."""
+        missing = sorted(needed_by(item) - self._scene.has)
+        reason = Reason.OTHER_PARTY if _PARTIES.intersection(missing) else Reason.FACE_NOT_USED
+        if missing:
+            judge = self._judge_of(item)
+            text = f"this run has no {' and no '.join(missing)}"
+            for requirement in judge.requirements:
+                if self._selection.requirements is None or requirement in self._selection.requirements:
+                    self.run.results.append(CaseResult(requirement, judge.case, Verdict.NOT_APPLICABLE, text, reason))
+        return bool(missing)
+
+    def _forget_other_party(self, items: Iterable[pytest.Item]) -> None:
+        """Forget what was left out as about the other party, where this party has a case of its own."""
+        own = {requirement for item in items for requirement in decided_by(item)}
+        own |= {result.requirement for result in self.run.results if result.reason is not Reason.OTHER_PARTY}
+        self.run.results[:] = [result for result in self.run.results if result.reason is not Reason.OTHER_PARTY or result.requirement not in own]
 
     def _is_selected(self, item: pytest.Item) -> bool:
         if not self._selection.heavy and item.get_closest_marker("heavy"):
@@ -158,10 +205,13 @@ class CasePlugin:
     def _keep_transcript(self, judge: Judge) -> str:
         if self._evidence_name is None:
             return ""
+        name = self._evidence_name(judge.case)
+        if isinstance(self._scene, BoxStage):
+            self.run.transcripts[name] = self._scene.told(judge)
+            return name
         box, start = self._scene.box, self._scene.start
         offers = [*judge.offers, *box.offers(start)]
-        name = self._evidence_name(judge.case)
-        self.run.transcripts[name] = transcript(offers, box.results(start), box.calls(start))
+        self.run.transcripts[name] = transcript(offers, box.results(start), box.calls(start), [*judge.exchanges, *box.exchanges(start)])
         return name
 
 
@@ -171,32 +221,64 @@ def run_cases(plugin: CasePlugin) -> CaseRun:
     return plugin.run
 
 
+class _Idle:
+    """Stands in for the fixtures of a run while the cases are only collected."""
+
+    @pytest.fixture(scope="session")
+    def scene(self) -> None:
+        """Stand in for the stage: nothing runs."""
+
+    @pytest.fixture(scope="session")
+    def berichtenbox(self) -> None:
+        """Stand in for the stage: nothing runs."""
+
+    @pytest.fixture
+    def judge(self) -> None:
+        """Stand in for the judge: nothing runs."""
+
+    @pytest.fixture
+    def receiver(self) -> None:
+        """Stand in for the party: nothing runs."""
+
+
 def collected() -> Sequence[tuple[str, tuple[str, ...], bool]]:
     """Return each case with the requirements that it decides and whether it is heavy, without running any."""
     found: list[tuple[str, tuple[str, ...], bool]] = []
 
-    class Collector:
+    class Collector(_Idle):
         def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
             found.extend((case_id(item), decided_by(item), item.get_closest_marker("heavy") is not None) for item in items)
             items.clear()
 
-        @pytest.fixture(scope="session")
-        def scene(self) -> None:
-            """Stand in for the stage: nothing runs."""
+    _pytest(["--collect-only"], Collector())
+    return found
 
-        @pytest.fixture
-        def judge(self) -> None:
-            """Stand in for the judge: nothing runs."""
+
+@cache
+def _needs() -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+
+    class Collector(_Idle):
+        def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+            for item in items:
+                needed = needed_by(item)
+                found.update({requirement: found.get(requirement, frozenset()) | needed for requirement in decided_by(item)})
+            items.clear()
 
     _pytest(["--collect-only"], Collector())
     return found
+
+
+def needs_of(requirements: Iterable[str]) -> frozenset[str]:
+    """Return what a run must have for the cases that decide these requirements."""
+    return frozenset().union(*(_needs().get(requirement, frozenset()) for requirement in requirements))
 
 
 def _pytest(more: Sequence[str], plugin: object) -> None:
     """Let pytest run or collect the cases; raises ``RuntimeError`` when it could not."""
     options = ["--import-mode=importlib", "--capture=no", "--strict-markers", f"--rootdir={_CASES}", "-c", "/dev/null", "--disable-plugin-autoload"]
     options += [part for name in _NO_PLUGINS for part in ("-p", f"no:{name}")]
-    marks = ["-o", "markers=decides(*ids): requirements\nheavy: moves more than 100 MB\nbulk: takes a while"]
+    marks = ["-o", "markers=decides(*ids): requirements\nneeds(*what): what a run must have\nheavy: moves more than 100 MB\nbulk: takes a while"]
     code = pytest.main([*more, *options, *marks, str(_CASES)], plugins=[plugin])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"the cases could not be run: pytest ended with {code!r}")

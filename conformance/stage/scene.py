@@ -21,11 +21,13 @@ from conformance.messages.identities import reserved_test_bsns
 from conformance.rules.findings import Grading, Knowledge
 from conformance.rules.grading import grade_offer, read_offer
 from conformance.stage.judging import NeverOfferedError, NotTestedError
+from conformance.stage.line import Line
 from conformance.verdicts import Reason
 
 _PAUSE_S: Final = 0.02
 _POLLS_FOR_QUIET: Final = 2
 _MOST_REACTIONS: Final = 10
+_JUST_AFTER_S: Final = 0.01
 WAITING: Final = frozenset({AfnemerStatus.AANGEBODEN})
 REFUSED_VISIBLY: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.OPNIEUW_AANGEBODEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
 WITH_A_PERSON: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
@@ -41,15 +43,17 @@ class Seen:
 
 
 class Scene:
-    """The stage of a case. ``reaction_s`` is how long the kit waits for this Afnemer to act."""
+    """The stage of a case. ``reaction_s`` is how long the kit waits for this Afnemer to act; ``line`` is there in a run over ebMS2."""
 
-    def __init__(self, box: Berichtenbox, urls: Urls, driver: Driver, *, reaction_s: float, seed: int) -> None:
+    def __init__(self, box: Berichtenbox, urls: Urls, driver: Driver, *, reaction_s: float, seed: int, line: Line | None = None) -> None:
         self.box = box
         self.urls = urls
         self.driver = driver
         self.reaction_s = reaction_s
+        self.line = line
         self.random = random.Random(seed)  # noqa: S311  # repeatable choices, no secret
         self.run_mark = box.mark()
+        self.began = box.wall()
         self.start = self.run_mark
         self._batches: dict[int, Batch | None] = {}
         self._graded: tuple[Mark, list[tuple[Offer, Grading]]] | None = None
@@ -133,13 +137,15 @@ class Scene:
         """Return only the status."""
         return self.status(delivered).status
 
-    def wait(self, holds: Callable[[], bool]) -> bool:
+    def wait(self, holds: Callable[[], bool], *, is_patient: bool = True) -> bool:
         """Wait until ``holds()``, the Afnemer says that it is idle, or its time to react is over; return what held then.
 
-        That time begins again with each message that goes over the line, within bounds: who reacts in steps is not cut off halfway.
+        That time begins again with each message that goes over the line, within bounds: who reacts in steps is not cut off halfway. Over ebMS2 a
+        gateway repeats what was not acknowledged; where its clock can be moved, it is moved that far before this gives up, when ``is_patient``.
         """
         began = last = time.monotonic()
         seen = self.box.mark()
+        copies_left = self.copies if is_patient else 0
         while True:
             before = self.box.mark()
             self.box.settle()
@@ -149,13 +155,43 @@ class Scene:
                 return True
             now, after = time.monotonic(), self.box.mark()
             if is_idle and after == before:
-                return False
-            if after.message != seen.message:
+                if not copies_left:
+                    return False
+                copies_left -= 1
+                self.pass_interval()
+                continue
+            if (after.message, after.exchange) != (seen.message, seen.exchange):
                 seen, last = after, now
             if now - last > self.reaction_s or now - began > _MOST_REACTIONS * self.reaction_s:
                 return False
             if not is_idle:
                 time.sleep(_PAUSE_S)  # the Afnemer is another process: all that can be done is look again
+
+    @property
+    def has(self) -> frozenset[str]:
+        """What this run has that a case may need; the words are those of the ``needs`` marker."""
+        return frozenset({"afnemer"}) | (frozenset() if self.line is None else self.line.has)
+
+    @property
+    def copies(self) -> int:
+        """How often a message may be repeated with the clock of the Afnemer moved, the moment of giving up included; 0 when it cannot be moved."""
+        return 0 if self.line is None or not self.line.is_movable else self.line.retries + 1
+
+    def pass_interval(self, times: int = 1) -> None:
+        """Let the time pass after which a gateway repeats: on both clocks where they can be moved, else on that of the wall."""
+        if self.line is None:
+            return
+        for _ in range(times):
+            if self.line.is_movable:
+                self.box.advance(seconds=self.line.interval.total_seconds() + _JUST_AFTER_S)
+            else:
+                self._sit_out(self.line.interval.total_seconds() + _JUST_AFTER_S)
+
+    def _sit_out(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.box.settle()
+            time.sleep(_PAUSE_S)  # both sides repeat by the clock on the wall
 
     def look_until(self, holds: Callable[[], bool]) -> None:
         """Look until ``holds()`` or the time to react is over, and leave the Afnemer alone meanwhile."""
@@ -167,6 +203,10 @@ class Scene:
         """Wait until nothing more is to be expected: the Afnemer says so, or it polled twice without anything coming of it."""
         last = self.box.mark()
         polls = self.box.polls
+
+        if self.line is not None:
+            self.wait(lambda: False, is_patient=False)  # nobody polls: it is quiet when the Afnemer is idle, or did nothing for as long as it may
+            return
 
         def is_quiet() -> bool:
             nonlocal last, polls

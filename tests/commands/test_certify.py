@@ -92,6 +92,41 @@ def test_options_reach_the_certification(berichtenbox, certified, tmp_path):
     assert (tmp_path / "deep/rapport").is_dir()
 
 
+def test_face_is_chosen_without_a_profile(berichtenbox, certified):
+    """
+    The reference Afnemer is graded over ebMS2 with two-way TLS when that is asked, and how to repeat it says so.
+    """
+    ended = berichtenbox("certify", "--face", "ebms")
+    profile = certified.calls[0][0]
+
+    assert (profile.berichtenbox.face, profile.pki, profile.gateway()) == ("ebms", None, "")
+    assert "berichtenbox certify --face ebms --seed 0" in ended.out
+
+
+@pytest.mark.parametrize("asked", ["ebms", "adapter"])
+@pytest.mark.parametrize("own", ["ebms", "adapter"])
+def test_face_overrules_that_of_the_profile(berichtenbox, certified, tmp_path, own, asked):
+    """
+    A profile that says where its gateway is can be graded on either face.
+    """
+    (tmp_path / "afnemer.toml").write_text(f'[afnemer]\ngateway = "http://127.0.0.1:9443/ebms"\n[berichtenbox]\nface = "{own}"\n')
+
+    assert berichtenbox("certify", "--profile", "afnemer.toml", "--face", asked).code == 0
+    assert certified.calls[0][0].berichtenbox.face == asked
+
+
+def test_gateway_that_is_unknown_is_wrong_usage(berichtenbox, certified, tmp_path):
+    """
+    Results must be pushed somewhere: a profile that does not say where cannot be graded over ebMS2.
+    """
+    (tmp_path / "afnemer.toml").write_text("[afnemer]\n")
+
+    ended = berichtenbox("certify", "--profile", "afnemer.toml", "--face", "ebms")
+
+    assert (ended.code, certified.calls) == (2, [])
+    assert "does not say where the gateway of this Afnemer receives" in " ".join(ended.err.split())
+
+
 def test_seed_is_drawn_with_a_profile(berichtenbox, certified, tmp_path):
     """
     A real Afnemer remembers MessageIds, so two runs with a profile differ; the seed is printed, and repeats the run.

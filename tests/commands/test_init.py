@@ -1,5 +1,6 @@
 """Tests of `berichtenbox init`."""
 
+import shutil
 import tomllib
 
 from conformance.commands.init import TEMPLATE
@@ -20,13 +21,16 @@ def test_profile_loads_and_has_ten_keys(berichtenbox, tmp_path):
     assert "certify --profile afnemer.toml" in ended.out
 
 
-def test_every_example_in_the_comments_is_valid(tmp_path):
+def test_every_example_in_the_comments_is_valid(berichtenbox, tmp_path, pki_directory):
     """
-    Each key that stands there as a comment can be switched on; of the drivers one at a time.
+    Each key that stands there as a comment can be switched on, with the files that it names; of the drivers one at a time.
     """
+    shutil.copytree(pki_directory, tmp_path / "pki")
+    berichtenbox("cpa", "new", "--pki", "pki", "--endpoint-afnemer", "https://127.0.0.1:9443/ebms", "--out", "cpa.xml")
     lines = [line.removeprefix("# ") if " = " in line or line.startswith("# [") else line for line in TEMPLATE.splitlines()]
     skipped = ("command = ", "python = ", "[driver.commands]", "gezondheid", "berichten = ", "bericht = ", "With kind")
-    (tmp_path / "all.toml").write_text("\n".join(line for line in lines if not line.startswith(skipped)))
+    text = "\n".join(line for line in lines if not line.startswith(skipped))
+    (tmp_path / "all.toml").write_text(text.replace('face = "adapter"', 'face = "ebms"'))
 
     profile = load(tmp_path / "all.toml")
 
@@ -34,6 +38,8 @@ def test_every_example_in_the_comments_is_valid(tmp_path):
     assert profile.declared.keys() == {"VERW-036"}
     assert profile.driver.restart == "systemctl restart afnemer"
     assert profile.afnemer.intermediair_for == ("00000099000000003000",)
+    assert (profile.berichtenbox.tls, profile.berichtenbox.cpa) == (tmp_path / "pki", tmp_path / "cpa.xml")
+    assert profile.gateway() == "https://127.0.0.1:9443/ebms"
 
 
 def test_existing_file_is_not_replaced(berichtenbox, tmp_path):

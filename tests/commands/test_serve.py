@@ -1,7 +1,9 @@
 """Tests of `berichtenbox serve`."""
 
 import json
+import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,17 +14,27 @@ import httpx
 import pytest
 
 from conformance.berichtenbox.app import Urls
+from conformance.berichtenbox.tls_face import LOGGER
 from conformance.report.errors import OutputError
+from conformance.transport import pki
+from conformance.transport.cpa import read_cpa
+from conformance.transport.pki import Pki
+from conformance.transport.tls import client_context
+
+OTHER = "00000099000000003000"
+OVER_HTTP = ("--endpoint-afnemer", "http://127.0.0.1:9443/in", "--endpoint-logius", "http://127.0.0.1:8800/ebms")
+LINES = 12  # what it says when it has started
 
 
 @pytest.fixture
 def served(monkeypatch):
     """Replace the server by one that is ready at once and then stops, and note how it was started."""
-    noted = SimpleNamespace(calls=[], during=lambda: None)
+    noted = SimpleNamespace(calls=[], during=lambda: None, url="http://127.0.0.1:4711")
 
-    def serve(box, host, port, ready):
+    def serve(box, host, port, ready, tls):
         noted.calls.append((box, host, port))
-        ready(Urls("http://127.0.0.1:4711"))
+        noted.tls = tls
+        ready(Urls(noted.url))
         noted.during()
 
     monkeypatch.setattr("conformance.berichtenbox.app.serve", serve)
@@ -31,7 +43,7 @@ def served(monkeypatch):
 
 def test_it_says_where_it_is_and_what_to_do(berichtenbox, served):
     """
-    The URLs, the temporary ledger, the seed and three next steps are on stdout.
+    The URLs, the temporary ledger, the seed, the CPA and three next steps are on stdout.
     """
     ended = berichtenbox("serve", "--seed", "5")
     lines = ended.out.splitlines()
@@ -40,7 +52,8 @@ def test_it_says_where_it_is_and_what_to_do(berichtenbox, served):
     assert served.calls[0][1:] == ("127.0.0.1", 8800)
     assert "deleted when it stops" in lines[0]
     assert "http://127.0.0.1:4711 (seed 5)" in lines[1]
-    assert [line[:2] for line in lines[-3:]] == ["1.", "2.", "3."]
+    assert "  ebms     http://127.0.0.1:4711/ebms" in lines
+    assert [line[:2] for line in lines[-4:]] == ["1.", "  ", "2.", "3."]
     assert not os.path.exists(lines[0].split()[1].rstrip(","))  # noqa: PTH110  # what was printed
 
 
@@ -56,7 +69,8 @@ def test_ready_file_is_there_while_it_serves(berichtenbox, served, tmp_path):
 
     assert ended.code == 0
     assert seen[0]["adapter"] == "http://127.0.0.1:4711/service/rest/v19"
-    assert seen[0]["ebms"] is None
+    assert seen[0]["ebms"] == "http://127.0.0.1:4711/ebms"
+    assert seen[0]["portal"] is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,8 +125,171 @@ def test_profile_says_where_and_options_overrule_it(berichtenbox, served, tmp_pa
     berichtenbox("serve", "--profile", "afnemer.toml")
     berichtenbox("serve", "--profile", "afnemer.toml", "--host", "::1", "--port", "0")
 
-    assert [call[1:] for call in served.calls] == [("localhost", 9009), ("::1", 0)]
+    (at, on), (other, free) = [call[1:] for call in served.calls]
+    assert (at, on, other) == ("localhost", 9009, "::1")
+    assert free > 0  # the CPA has it, so it is chosen beforehand
     assert served.calls[0][0].connection.cpa_id == "CPA-1"
+
+
+@pytest.fixture
+def quiet_afterwards():
+    """Give the log of refusals back as it was."""
+    yield
+    LOGGER.handlers.clear()
+    LOGGER.setLevel(logging.NOTSET)
+    LOGGER.propagate = True
+
+
+@pytest.mark.usefixtures("quiet_afterwards")
+def test_certificates_come_from_the_profile_or_the_command_line(berichtenbox, served, tmp_path, pki_directory):
+    """
+    Without either there is no TLS; --tls overrules the profile.
+    """
+    shutil.copytree(pki_directory, tmp_path / "pki")
+    (tmp_path / "afnemer.toml").write_text('[berichtenbox]\ntls = "pki"\n')
+    seen = []
+
+    for options in ((), ("--profile", "afnemer.toml"), ("--profile", "afnemer.toml", "--tls", str(pki_directory))):
+        assert berichtenbox("serve", *options).code == 0
+        seen.append(served.tls and served.tls.certificate.absolute())
+
+    assert seen == [None, tmp_path / "pki/server.pem", pki_directory / "server.pem"]
+
+
+@pytest.mark.parametrize(
+    ("directory", "profile", "said"),
+    [
+        ("nowhere", (), "expected a directory of test certificates, nowhere is none. Hint: `berichtenbox pki new nowhere"),
+        (".", (), "has no index.json, so it is half written"),
+        ("pki", ("--profile", "afnemer.toml"), "its certificates are those of OIN 00000099000000001000, expected 00000099000000003000"),
+    ],
+)
+def test_wrong_certificates_are_wrong_usage(berichtenbox, served, tmp_path, pki_directory, directory, profile, said):
+    """
+    A directory of something else, or of somebody else, is told before anything is served.
+    """
+    shutil.copytree(pki_directory, tmp_path / "pki")
+    (tmp_path / "afnemer.toml").write_text('[afnemer]\noin = "00000099000000003000"\n')
+
+    ended = berichtenbox("serve", "--tls", directory, *profile)
+
+    assert ended.code == 2
+    assert said in " ".join(ended.err.split())
+    assert served.calls == []
+
+
+# -- the CPA ---------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cpa_file(berichtenbox, tmp_path):
+    """A CPA of another Afnemer than that of the default profile, over plain http."""
+    assert berichtenbox("cpa", "new", "--oin", OTHER, *OVER_HTTP, "--out", "cpa.xml").code == 0
+    return tmp_path / "cpa.xml"
+
+
+def cpa_of(served):
+    """Return the CPA under which the Berichtenbox was started, as it would be downloaded."""
+    box = served.calls[-1][0]
+    cpa = read_cpa(box.cpa_document)
+    assert cpa == box.pusher.link.cpa
+    return cpa
+
+
+def endpoints(cpa):
+    """Return the URL of each side."""
+    return {role: next(iter(party.channels.values())).endpoint for party in cpa.parties for role in party.roles}
+
+
+@pytest.mark.usefixtures("quiet_afterwards")
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_cpa_is_made_when_there_is_none(berichtenbox, served, pki_directory, is_secure):
+    """
+    Without a CPA one is made: batches come to the URL that is told, results go to the usual place of a gateway, which is told too.
+    """
+    scheme, options = ("https", ("--tls", str(pki_directory))) if is_secure else ("http", ())
+    served.url = f"{scheme}://127.0.0.1:8800"
+    ended = berichtenbox("serve", *options)
+    cpa = cpa_of(served)
+
+    assert ended.code == 0
+    assert endpoints(cpa) == {"SR": f"{scheme}://127.0.0.1:9443/ebms", "SP": f"{scheme}://127.0.0.1:8800/ebms"}
+    assert f"  cpa      {scheme}://127.0.0.1:8800/besturing/v1/cpa\n  gateway  {scheme}://127.0.0.1:9443/ebms, yours" in ended.out
+    assert f"The CPA is {cpa.cpa_id}, made for now." in ended.out
+    assert "see that they come here" not in ended.out
+    assert all(bool(party.certificates) is is_secure for party in cpa.parties)
+
+
+def test_cpa_of_the_command_line_says_whose_it_is(berichtenbox, served, cpa_file):
+    """
+    With --cpa and no profile the connection is that of the CPA; that it has another address for the Berichtenbox is told.
+    """
+    ended = berichtenbox("serve", "--cpa", "cpa.xml")
+    box = served.calls[0][0]
+
+    assert ended.code == 0
+    assert box.cpa_document == cpa_file.read_bytes()
+    assert (box.config.oin, box.connection.cpa_id) == (OTHER, cpa_of(served).cpa_id)
+    assert f"The CPA is {box.connection.cpa_id}, of cpa.xml." in ended.out
+    assert f"By the CPA batches are sent to {endpoints(cpa_of(served))['SP']}: see that they come here." in ended.out
+
+
+@pytest.mark.usefixtures("cpa_file")
+def test_cpa_of_the_profile_is_used(berichtenbox, served, tmp_path):
+    """
+    A profile that has a CPA need not be told twice, and --cpa overrules it.
+    """
+    (tmp_path / "afnemer.toml").write_text(f'[afnemer]\noin = "{OTHER}"\n[berichtenbox]\nface = "ebms"\ncpa = "cpa.xml"\n')
+    assert berichtenbox("cpa", "new", "--oin", OTHER, *OVER_HTTP, "--cpa-id", "CPA-2", "--out", "other.xml").code == 0
+    ids = []
+    for options in ((), ("--cpa", "other.xml")):
+        assert berichtenbox("serve", "--profile", "afnemer.toml", *options).code == 0
+        ids.append(cpa_of(served).cpa_id)
+
+    assert ids == [served.calls[0][0].connection.cpa_id, "CPA-2"]
+    assert ids[0] != ids[1]
+
+
+@pytest.mark.usefixtures("served")
+def test_gateway_of_the_profile_is_in_the_cpa_that_is_made(berichtenbox, served, tmp_path):
+    """
+    A profile may say only where its gateway is.
+    """
+    (tmp_path / "afnemer.toml").write_text('[afnemer]\ngateway = "http://127.0.0.1:7/in"\n[berichtenbox]\nface = "ebms"\n')
+
+    assert berichtenbox("serve", "--profile", "afnemer.toml").code == 0
+    assert endpoints(cpa_of(served))["SR"] == "http://127.0.0.1:7/in"
+
+
+@pytest.mark.usefixtures("cpa_file")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--cpa", "nowhere.xml"), "--cpa nowhere.xml: nowhere.xml cannot be read"),
+        (("--cpa", "afnemer.toml"), "--cpa afnemer.toml: is not read as a CPA"),
+        (("--cpa", "cpa.xml", "--profile", "afnemer.toml"), "expected the Afnemer, urn:osb:oin:00000099000000001000"),
+        (("--cpa", "suffix.xml"), "its Afnemer has no party id of an OIN and nothing behind it. Hint: give --profile"),
+        (("--cpa", "secure.xml"), "cannot reach it. Hint: `berichtenbox pki new pki --oin 00000099000000003000`, and then --tls pki."),
+        (("--cpa", "cpa.xml", "--tls", "pki"), "the gateway is an http URL. Hint: give a CPA or a gateway with an https URL, or leave TLS out."),
+        (("--cpa", "cpa.xml", "--profile", "other.toml"), "the CPA has another endpoint for the Afnemer"),
+    ],
+)
+def test_cpa_that_cannot_be_used_is_wrong_usage(berichtenbox, served, tmp_path, cpa_file, monkeypatch, options, said):
+    """
+    What is wrong with it, or with what goes with it, is told before anything is served.
+    """
+    monkeypatch.setattr("conformance.profile_wire.certificates", lambda directory, _oins: Pki(directory, OTHER, "", frozenset()))
+    text = cpa_file.read_text(encoding="utf-8")
+    (tmp_path / "afnemer.toml").write_text("[afnemer]\n")
+    (tmp_path / "other.toml").write_text(f'[afnemer]\noin = "{OTHER}"\ngateway = "http://127.0.0.1:7/in"\n')
+    (tmp_path / "suffix.xml").write_text(text.replace(f">{OTHER}<", f">{OTHER}_T<"), encoding="utf-8")
+    assert berichtenbox("cpa", "new", "--oin", OTHER, "--out", "secure.xml").code == 0
+
+    ended = berichtenbox("serve", *options)
+
+    assert ended.code == 2
+    assert said in " ".join(ended.err.split())
+    assert served.calls == []
 
 
 @pytest.mark.usefixtures("served")
@@ -149,21 +326,54 @@ def test_port_in_use_is_wrong_usage(berichtenbox):
     assert "--port" in ended.err
 
 
+def started(tmp_path, *options):
+    """Start a Berichtenbox in a process of its own."""
+    own = ["serve", "--port", "0", "--ready-file", str(tmp_path / "ready.json"), *options]
+    command = [sys.executable, "-c", "from conformance.cli import main; main()", *own]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_tls_is_on_every_url_and_refusals_are_told(tmp_path, pki_directory):
+    """
+    A running Berichtenbox with certificates has https URLs, serves who belongs there, and says at the terminal whom it refuses and why.
+    """
+    certificates = pki.load(pki_directory)
+    process = started(tmp_path, "--tls", str(pki_directory))
+    lines = [process.stdout.readline() for _ in range(LINES)]
+    urls = json.loads((tmp_path / "ready.json").read_text())
+
+    status = httpx.get(urls["adapter"] + "/cpas", verify=client_context(certificates.files_of("client"))).status_code
+    other = httpx.get(urls["adapter"] + "/cpas", verify=client_context(certificates.files_of("client-wrong-oin"))).status_code
+    with pytest.raises(httpx.TransportError, match="CERTIFICATE_REVOKED"):
+        httpx.get(urls["adapter"] + "/cpas", verify=client_context(certificates.files_of("client-revoked")))
+    process.send_signal(signal.SIGTERM)
+    _rest, err = process.communicate(timeout=60)
+
+    assert "listens on https://127.0.0.1:" in lines[1]
+    assert {url.partition(":")[0] for url in urls.values() if url} == {"https"}
+    assert (status, other, process.returncode) == (200, 403, 0)
+    assert "its OIN 00000099000000009000 does not belong to this connection" in err
+    assert "TLS: a certificate in the chain of the other side was revoked.\n  Expected: " in err
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_is_the_normal_end(tmp_path, number):
     """
     A running Berichtenbox answers, and ends on SIGTERM and SIGINT with exit code 0 and without its ready file.
     """
-    command = [sys.executable, "-c", "from conformance.cli import main; main()", "serve", "--port", "0", "--ready-file", str(tmp_path / "ready.json")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    lines = [process.stdout.readline() for _ in range(7)]
+    process = started(tmp_path)
+    lines = [process.stdout.readline() for _ in range(LINES)]
 
-    status = httpx.get(json.loads((tmp_path / "ready.json").read_text())["control"] + "/klok").status_code
+    urls = json.loads((tmp_path / "ready.json").read_text())
+    status = httpx.get(urls["control"] + "/klok").status_code
+    cpa = httpx.get(urls["control"] + "/cpa")
+    get = httpx.get(urls["ebms"]).status_code
     process.send_signal(number)
     _rest, err = process.communicate(timeout=60)
 
     assert "listens on http://127.0.0.1:" in lines[1]
     assert "Stop it" in lines[-1]
-    assert status < 500
+    assert (status, get) == (200, 405)
+    assert endpoints(read_cpa(cpa.content))["SP"] == urls["ebms"]
     assert (process.returncode, err) == (0, "")
     assert list(tmp_path.iterdir()) == []

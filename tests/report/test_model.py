@@ -17,10 +17,10 @@ FAILED, PASSED, NOT_TESTED, WARNING = Verdict.FAILED, Verdict.PASSED, Verdict.NO
 def graded(make):
     """Grade results over a catalogue of AANL-001 and AANL-002, of which AANL-001 always passes."""
 
-    def grade_with(*results, known=(), declarations=None, run=None, **changes):
+    def grade_with(*results, known=(), declarations=None, run=None, party="afnemer", **changes):
         catalogue = make.catalogue(make.requirement("AANL-001"), make.requirement("AANL-002", **changes))
         finished = make.run(make.result("AANL-001"), *results, **(run or {}))
-        return grade(finished, catalogue, SERVICES, declarations, known)
+        return grade(finished, catalogue, SERVICES, declarations, known, party=party)
 
     return grade_with
 
@@ -87,6 +87,27 @@ def test_duty_of_logius_counts_once_a_case_graded_it(graded, make):
     report = graded(make.result("AANL-002", FAILED), binds=Binds.LOGIUS)
 
     assert second(report) == (FAILED, None)
+
+
+@pytest.mark.parametrize(
+    ("binds", "party", "expected"),
+    [
+        (Binds.AFNEMER, "logius", (Verdict.NOT_APPLICABLE, Reason.BINDS_AFNEMER)),
+        (Binds.LOGIUS, "afnemer", (Verdict.NOT_APPLICABLE, Reason.BINDS_LOGIUS)),
+        (Binds.LOGIUS, "logius", (Verdict.NOT_TESTED, Reason.NO_CASE_RAN)),
+        (Binds.BOTH, "logius", (Verdict.NOT_TESTED, Reason.NO_CASE_RAN)),
+    ],
+)
+@pytest.mark.parametrize("is_left_out", [True, False])
+def test_duty_of_the_other_party_does_not_apply(graded, make, binds, party, expected, is_left_out):
+    """
+    What binds only the other party does not apply, also when its cases were left out; what binds this one must be tested.
+    """
+    left_out = make.result("AANL-002", Verdict.NOT_APPLICABLE, reason=Reason.OTHER_PARTY)
+    report = graded(*([left_out] if is_left_out else []), binds=binds, party=party)
+
+    of_both = (Verdict.NOT_APPLICABLE, Reason.OTHER_PARTY)
+    assert second(report) == (of_both if is_left_out and expected[0] is Verdict.NOT_TESTED else expected)
 
 
 def test_declared_requirement_takes_the_declaration(graded):

@@ -13,6 +13,7 @@ from conformance.berichtenbox.app import Urls, running
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.sql import SqlLedger
 from conformance.certification import connection_of
+from conformance.stage.line import Line
 from conformance.stage.scene import Scene
 
 SEED = 7
@@ -68,8 +69,8 @@ def party(box: Berichtenbox, urls: Urls) -> Iterator[ReferenceAfnemer]:
 def make_scene(box: Berichtenbox, urls: Urls) -> Callable[..., Scene]:
     """Make a stage for a caller."""
 
-    def make(caller: PythonCaller, reaction_s: float = 10.0) -> Scene:
-        return Scene(box, urls, Driver(caller), reaction_s=reaction_s, seed=SEED)
+    def make(caller: PythonCaller, reaction_s: float = 10.0, line: Line | None = None) -> Scene:
+        return Scene(box, urls, Driver(caller), reaction_s=reaction_s, seed=SEED, line=line)
 
     return make
 

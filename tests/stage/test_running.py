@@ -16,6 +16,7 @@ from conformance.verdicts import Reason, Verdict
 CASES = sorted((Path(running.__file__).parent.parent / "cases").glob("test_*.py"))
 EVERY = collected()
 RULES = "aanleveren_regels/"
+NOT_ON_THE_ADAPTER = ("ebms_", "tls_", "berichtenbox_")
 
 
 @pytest.fixture
@@ -75,11 +76,11 @@ def test_collecting_has_no_effect_on_itself():
 @pytest.mark.parametrize(("case", "requirements"), [pytest.param(case, requirements, id=case) for case, requirements, _ in EVERY])
 def test_every_case_decides_what_exists(case, requirements):
     """
-    Each case decides at least one requirement of the catalogue, and none that binds only Logius.
+    Each case decides at least one requirement of the catalogue, and one with an Afnemer none that binds only Logius.
     """
     assert requirements, case
     assert set(requirements) <= set(catalogue())
-    assert [name for name in requirements if catalogue()[name].binds == "logius"] == []
+    assert case.startswith("berichtenbox_") or [name for name in requirements if catalogue()[name].binds == "logius"] == []
 
 
 def test_heavy_cases_are_told_apart():
@@ -121,7 +122,7 @@ def test_empty_selection_runs_nothing(run):
     """
     A requirement that no case decides leaves an empty run, which is no error here.
     """
-    assert run(TimedOut("no answer"), Selection(frozenset({"VERW-050"}))) == (CaseRun(), [], [0])
+    assert run(TimedOut("no answer"), Selection(frozenset({"VERW-036"}))) == (CaseRun(), [], [0])
 
 
 @pytest.mark.parametrize(
@@ -144,9 +145,11 @@ def test_empty_selection_runs_nothing(run):
 )
 def test_large_cases_can_be_left_out(order, selection, left_out):
     """
-    Without heavy or bulk cases everything else runs.
+    Without heavy or bulk cases everything else runs that the adapter face has.
     """
-    assert {case for case, _, _ in EVERY} - set(order(selection)) == left_out
+    of_the_face = {case for case, _, _ in EVERY if not case.startswith(NOT_ON_THE_ADAPTER)}
+
+    assert of_the_face - set(order(selection)) == left_out
 
 
 def test_seed_decides_the_order(order):
@@ -160,6 +163,37 @@ def test_seed_decides_the_order(order):
     assert one != other
     assert sorted(one) == sorted(other)
     assert are_rules == sorted(are_rules)
+
+
+@pytest.mark.parametrize("only", ["EBMS-001", None])
+def test_case_about_what_is_not_there_is_left_out(run, only):
+    """
+    On the adapter face no case about the wire runs: what it decides does not apply, and that is no undecided requirement.
+    """
+    played, steps, totals = run(TimedOut("no answer"), Selection(only and frozenset({only})), begin=_nothing)
+    left_out = [result for result in played.results if result.case.startswith(("ebms_", "tls_"))]
+
+    assert left_out
+    assert {(result.verdict, result.reason) for result in left_out} == {(Verdict.NOT_APPLICABLE, Reason.FACE_NOT_USED)}
+    assert {result.message.partition(" no ")[0] for result in left_out} == {"this run has"}
+    assert {result.case for result in left_out}.isdisjoint(case for case, _ in steps)
+    assert only is None or (totals == [0] and {result.requirement for result in played.results} == {only})
+
+
+@pytest.mark.parametrize(
+    ("requirement", "reason"), [("EBMS-100", Reason.OTHER_PARTY), ("WUS-003", Reason.OTHER_PARTY), ("TLS-020", Reason.FACE_NOT_USED)]
+)
+def test_case_of_another_party_is_left_out(run, requirement, reason):
+    """
+    With an Afnemer no case of a Berichtenbox runs; where the Afnemer has a case of its own, that says why it does not apply.
+    """
+    played, _, _ = run(TimedOut("no answer"), Selection(frozenset({requirement})), begin=_nothing)
+
+    assert {(result.verdict, result.reason) for result in played.results} == {(Verdict.NOT_APPLICABLE, reason)}
+
+
+def _nothing():
+    raise NotTestedError(Reason.KIT_LIMIT, "not now")
 
 
 # -- what becomes of errors ------------------------------------------------------------------------------------------------------------------

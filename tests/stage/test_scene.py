@@ -1,8 +1,10 @@
 """What a case works with: letters, waiting that ends, and looking at what was offered."""
 
 import threading
+import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from conformance.berichtenbox.ledger import State, Status
 from conformance.messages.identities import reserved_test_bsns
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.stage.judging import NeverOfferedError, NotTestedError
+from conformance.stage.line import Line
 from conformance.stage.scene import attachment, between_now_and_then, told, yes_no
 from conformance.verdicts import Reason
 
@@ -434,3 +437,99 @@ def test_answers_are_written_for_people():
 
     assert yes_no([True, False]) == "yes, no"
     assert told(status) == "verwerkt, code Verwerkt, applied 2 times"
+
+
+# -- over ebMS2 ------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_line(make_scene, party):
+    """A stage with a line, on which time only passes when a test says so; ``passed`` holds the steps on the clock of the Afnemer."""
+
+    def make(*, is_movable=True, interval_s=60.0, caller=None, reaction_s=10.0):
+        line = Line(None, "http://127.0.0.1:9/ebms", None, None, is_movable, 2, timedelta(seconds=interval_s))
+        scene = make_scene(caller or PythonCaller.of(party), reaction_s, line)
+        scene.passed = []
+        scene.box.time_passed = lambda by: scene.passed.append(by.total_seconds())
+        return scene
+
+    return make
+
+
+def test_adapter_run_has_no_line(scene):
+    """
+    Without a line nothing of it is there, and no time passes for it.
+    """
+    before = scene.box.clock.ahead
+    scene.pass_interval(3)
+
+    assert scene.has.isdisjoint({"ebms", "tls", "sync", "async"})
+    assert (scene.copies, scene.box.clock.ahead) == (0, before)
+
+
+def test_interval_passes_on_both_clocks(on_line):
+    """
+    Where the clock of the Afnemer can be moved it is moved with that of the Berichtenbox, a little more than the interval each time.
+    """
+    scene = on_line()
+    began = time.monotonic()
+    scene.pass_interval(2)
+
+    assert scene.passed == [pytest.approx(60.01)] * 2
+    assert time.monotonic() - began < 5
+
+
+def test_interval_is_sat_out_when_no_clock_can_be_moved(on_line, monkeypatch):
+    """
+    With a live Afnemer both sides wait on the wall, and the Berichtenbox goes on meanwhile.
+    """
+    scene, now, settled = on_line(is_movable=False, interval_s=0.1), [0.0], []
+    monkeypatch.setattr("conformance.stage.scene.time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda by: now.append(now.pop() + by)))
+    monkeypatch.setattr(scene.box, "settle", lambda: settled.append(now[0]))
+    scene.pass_interval(2)
+
+    assert now[0] == pytest.approx(0.24)
+    assert len(settled) == 12
+    assert (scene.passed, scene.copies) == ([], 0)
+
+
+def test_wait_is_patient_with_copies(on_line):
+    """
+    An Afnemer that is idle and repeats after an interval gets every interval that the CPA has, and one to give up.
+    """
+    scene = on_line()
+
+    assert not scene.wait(lambda: False)
+    assert len(scene.passed) == scene.copies == 3
+
+
+def test_wait_ends_at_the_copy_that_does_it(on_line):
+    """
+    No more time passes than is needed.
+    """
+    scene = on_line()
+
+    assert scene.wait(lambda: len(scene.passed) == 2)
+    assert len(scene.passed) == 2
+
+
+def test_wait_can_be_impatient(on_line):
+    """
+    Who looks for what does not come need not move the clock.
+    """
+    scene = on_line()
+
+    assert not scene.wait(lambda: False, is_patient=False)
+    scene.quiet()
+    assert scene.passed == []
+
+
+def test_live_afnemer_is_not_moved(on_line, callers, party):
+    """
+    Who cannot be moved has its time to react, and no more.
+    """
+    scene = on_line(is_movable=False, caller=callers.unsure.of(party), reaction_s=0.03)
+
+    assert not scene.wait(lambda: False)
+    scene.quiet()
+    assert scene.passed == []
