@@ -23,6 +23,7 @@ _INTERRUPTED: Final = _SIGNALLED + signal.SIGINT
 _NOBODY_READS: Final = _SIGNALLED + signal.SIGPIPE
 _COMMANDS: Final = {
     "certify": "Grade an Afnemer, and write a report with evidence.",
+    "verify": "Grade a Berichtenbox, and write a report with evidence.",
     "serve": "Run the simulated Berichtenbox until it is stopped.",
     "check": "Grade message files with the rules.",
     "init": "Write a commented profile.",

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,21 +18,39 @@ from conformance.afnemer.defects import DEFECTS, Defect
 from conformance.afnemer.driver import Caller, Driver, TimedOut, Verb
 from conformance.afnemer.drivers.python import PythonCaller
 from conformance.afnemer.reference.afnemer import ReferenceAfnemer
-from conformance.berichtenbox.app import running
+from conformance.berichtenbox.app import Urls, running
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.defects import LEGAL_RESULTS, RESULT_DEFECTS, known
+from conformance.berichtenbox.register import ConnectionConfig
 from conformance.berichtenbox.sql import SqlLedger
+from conformance.berichtenbox.wire_defects import WIRE_DEFECTS, WireDefect
 from conformance.catalogue import catalogue
-from conformance.certification import connection_of
+from conformance.certification import connection_of, scene_of, set_up
+from conformance.profile import Profile
 from conformance.progress import Progress
 from conformance.rules.grading import grade_result
-from conformance.stage.running import CasePlugin, Selection, run_cases
+from conformance.stage.box_stage import BoxStage
+from conformance.stage.running import CasePlugin, Selection, collected, needs_of, run_cases
 from conformance.stage.scene import Scene
+from conformance.transport import pki
 from conformance.verdicts import CaseResult, Verdict
+from conformance.verification import simulated
+from conformance.wiring import Wiring, wire
 
 REFERENCE: Final = "reference"
+LINES: Final = {"reference over ebMS2": "none", "reference over ebMS2, signals in the answer": "mshSignalsOnly"}
+"""The reference Afnemer over ebMS2, with the syncReplyMode of its CPA."""
+BOXES: Final[Mapping[str, WireDefect | None]] = {
+    "berichtenbox": None,
+    "berichtenbox with signals in the answer": None,
+    **{f"berichtenbox {defect.name}": defect for defect in WIRE_DEFECTS},
+}
+"""The Berichtenboxes that `berichtenbox verify` meets: two that do it right, and the defective ones."""
 _REACTION_S: Final = 1.0
 _SEED: Final = 1
+_SIDES: Final = ({"tls_zenden", "tls_ontvangen"}, {"ebms_regels", "ebms_zenden"}, {"ebms_ontvangen", "ebms_weigeren", "ebms_signalen"})
+"""The cases over the wire, by what a gateway does: shaking hands, sending, receiving."""
+_WIRE: Final = frozenset(item.id for item in catalogue().values() if item.subject in {"EBMS", "TLS"})
 _BROKEN: Final = frozenset({Verdict.FAILED, Verdict.WARNING, Verdict.KIT_ERROR})
 
 
@@ -92,8 +112,9 @@ def run_selftest(jobs: int, only: Sequence[str], progress: Progress) -> Selftest
     """Play every defect (or ``only`` some), ``jobs`` at a time; raises :class:`UnknownDefectError`."""
     names = _names(only)
     progress.started(len(names), "parties")
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(play_party, name): name for name in names}
+    spawning = multiprocessing.get_context("spawn")
+    with _certificates() as directory, ProcessPoolExecutor(max_workers=jobs, mp_context=spawning) as pool:
+        waiting = {pool.submit(play_party, name, directory): name for name in names}
         rows = {}
         for future in as_completed(waiting):
             row = future.result()
@@ -106,7 +127,7 @@ def run_selftest(jobs: int, only: Sequence[str], progress: Progress) -> Selftest
 
 
 def _names(only: Sequence[str]) -> list[str]:
-    parties = [REFERENCE, *NULL_PARTIES, *DEFECTS]
+    parties = [REFERENCE, *LINES, *NULL_PARTIES, *DEFECTS, *BOXES]
     unknown = sorted(set(only) - set(parties))
     if unknown:
         raise UnknownDefectError(f"there is no defect {unknown[0]!r}; known are: {', '.join(parties)}")
@@ -121,16 +142,45 @@ def _unproven(rows: Sequence[Row]) -> tuple[str, ...]:
 # -- playing one party -----------------------------------------------------------------------------------------------------------------------
 
 
-def play_party(name: str) -> Row:
-    """Play one party against the cases, and judge what it failed."""
+@contextmanager
+def _certificates() -> Iterator[Path]:
+    """Make the test certificates once for all parties: that takes longer than playing one."""
+    with tempfile.TemporaryDirectory(prefix="selftest-") as directory:
+        place, own = Path(directory) / "pki", ConnectionConfig()
+        pki.write(place, pki.make(pki.Plan(own.oin, datetime.now(UTC), logius_oin=own.logius_oin)))
+        yield place
+
+
+def play_party(name: str, certificates: Path | None = None) -> Row:
+    """Play one party against the cases, and judge what it failed; ``certificates`` of ``berichtenbox pki new`` save making them."""
     if name in NULL_PARTIES:
-        return _null_row(name)
-    if name == REFERENCE:
-        failed = _failed(_play(ReferenceAfnemer, Selection()))
+        return _null_row(name, certificates)
+    if name in BOXES:
+        return _box_row(name, certificates)
+    if name in (REFERENCE, *LINES):
+        results = _play_line(ReferenceAfnemer, Selection(), certificates, LINES[name]) if name in LINES else _play(ReferenceAfnemer, Selection())
+        failed = _failed(results)
         return Row(name, "Does it right.", frozenset(), failed, frozenset(), failed)
     defect = DEFECTS[name]
-    failed = _failed(_play(defect.make, Selection(heavy=defect.bulk and "AANL-026" in defect.fails, bulk=defect.bulk)))
-    return _row(defect, failed)
+    return _row(defect, _failed(_play_defect(defect, certificates)))
+
+
+def _play_defect(defect: Defect, certificates: Path | None) -> Sequence[CaseResult]:
+    if defect.face == "ebms":
+        sync_reply = "mshSignalsOnly" if "sync" in needs_of(defect.fails) else "none"
+        return _play_line(defect.make, Selection(_side_of(defect), heavy=False, bulk=defect.bulk), certificates, sync_reply)
+    return _play(defect.make, Selection(heavy=defect.bulk and "AANL-026" in defect.fails, bulk=defect.bulk))
+
+
+@cache
+def _sides() -> Sequence[frozenset[str]]:
+    cases = collected()
+    return [frozenset(item for case, decided, _ in cases if case.partition("/")[0] in side for item in decided) for side in _SIDES]
+
+
+def _side_of(defect: Defect) -> frozenset[str]:
+    """Return the requirements of the side of the wire on which a defect is: playing the other side too would take twice as long."""
+    return frozenset().union(*(side for side in _sides() if side & defect.fails))
 
 
 def _row(defect: Defect, failed: frozenset[str]) -> Row:
@@ -145,25 +195,51 @@ def _failed(results: Sequence[CaseResult]) -> frozenset[str]:
 
 
 def _play(make: Any, selection: Selection) -> Sequence[CaseResult]:
+    """Play a party over the adapter face."""
     with _stage() as (box, urls):
         party = make(connection_of(box, urls, _SEED))
         return _results(Scene(box, urls, Driver(PythonCaller.of(party)), reaction_s=_REACTION_S, seed=_SEED), selection)
 
 
+def _play_line(make: Any, selection: Selection, certificates: Path | None, sync_reply: str) -> Sequence[CaseResult]:
+    """Play a party over ebMS2 with two-way TLS."""
+    with _wired(certificates, sync_reply) as (box, urls, wiring):
+        party = make(connection_of(box, urls, _SEED) | dict(wiring.variables()))
+        return _results(scene_of(box, urls, Driver(PythonCaller.of(party)), wiring, reaction_s=_REACTION_S, seed=_SEED), selection)
+
+
 def _results(scene: Scene, selection: Selection) -> Sequence[CaseResult]:
-    plugin = CasePlugin(scene, selection, seed=_SEED, evidence_name=None, started=lambda _total: None, step=lambda _name, _outcome: None)
     try:
-        return run_cases(plugin).results
+        return _judged(scene, selection)
     finally:
         scene.driver.close()
 
 
+def _judged(stage: Scene | BoxStage, selection: Selection) -> Sequence[CaseResult]:
+    plugin = CasePlugin(stage, selection, seed=_SEED, evidence_name=None, started=lambda _total: None, step=lambda _name, _outcome: None)
+    return run_cases(plugin).results
+
+
 @contextmanager
-def _stage() -> Iterator[Any]:
+def _stage() -> Iterator[tuple[Berichtenbox, Urls]]:
     with tempfile.TemporaryDirectory(prefix="selftest-") as directory, SqlLedger(f"sqlite:///{Path(directory) / 'ledger.db'}") as ledger:
         box = Berichtenbox(ledger, seed=_SEED)
         with running(box, works_by_itself=False) as urls:
             yield box, urls
+
+
+def _loaded(certificates: Path | None) -> pki.Pki | None:
+    return None if certificates is None else pki.load(certificates)
+
+
+@contextmanager
+def _wired(certificates: Path | None, sync_reply: str) -> Iterator[tuple[Berichtenbox, Urls, Wiring]]:
+    profile = Profile.default("ebms")
+    with tempfile.TemporaryDirectory(prefix="selftest-") as directory, SqlLedger(f"sqlite:///{Path(directory) / 'ledger.db'}") as ledger:
+        wiring = wire(profile, Path(directory), is_movable=True, certificates=_loaded(certificates), sync_reply=sync_reply)
+        box = Berichtenbox(ledger, seed=_SEED)
+        with set_up(box, profile, wiring, works_by_itself=False) as urls:
+            yield box, urls, wiring
 
 
 # -- null parties ----------------------------------------------------------------------------------------------------------------------------
@@ -176,6 +252,9 @@ class _Null:
         return True
 
     def restart(self) -> bool:
+        return False
+
+    def advance(self, _seconds: float) -> bool:
         return False
 
     def close(self) -> None:
@@ -206,16 +285,32 @@ class _Echo(_Null):
 NULL_PARTIES: Final[dict[str, type[_Null]]] = {"is_silent": _Silent, "answers_everything": _AnswersEverything, "echoes": _Echo}
 
 
-def _null_row(name: str) -> Row:
+def _null_row(name: str, certificates: Path | None) -> Row:
     kind = NULL_PARTIES[name]
+    caller: Caller = kind()  # type: ignore[assignment]  # each kind has a call
     with _stage() as (box, urls):
-        caller: Caller = kind()  # type: ignore[assignment]  # each kind has a call
-        results = _results(Scene(box, urls, Driver(caller), reaction_s=0.2, seed=_SEED), Selection())
+        results = [*_results(Scene(box, urls, Driver(caller), reaction_s=0.2, seed=_SEED), Selection())]
+    with _wired(certificates, "none") as (box, urls, wiring):
+        results += _results(scene_of(box, urls, Driver(caller), wiring, reaction_s=0.2, seed=_SEED), Selection(_WIRE))
     passed = frozenset(result.requirement for result in results if result.verdict not in (Verdict.NOT_TESTED, Verdict.NOT_APPLICABLE))
     return Row(name, kind.__doc__ or "", frozenset(), passed, frozenset(), passed)
 
 
 # -- defective Berichtenboxes ----------------------------------------------------------------------------------------------------------------
+
+
+def _box_row(name: str, certificates: Path | None) -> Row:
+    """Play a simulated Berichtenbox against the cases of `berichtenbox verify`."""
+    defect, sync_reply = BOXES[name], "mshSignalsOnly" if name.endswith("signals in the answer") else "none"
+    shown = None if certificates is None else pki.load(certificates)
+    with (
+        tempfile.TemporaryDirectory(prefix="selftest-") as directory,
+        simulated(Path(directory), shown, defect=defect, sync_reply=sync_reply, seed=_SEED) as stage,
+    ):
+        failed = _failed(_judged(stage, Selection(heavy=False, bulk=defect is None)))
+    if defect is None:
+        return Row(name, "Does it right.", frozenset(), failed, frozenset(), failed)
+    return Row(name, f"It {defect.does}.", defect.fails, failed, defect.fails - failed, failed - defect.fails - defect.also)
 
 
 def _result_rows() -> Iterator[Row]:

@@ -83,7 +83,7 @@ def test_every_command_is_there():
     names = [group.get_command(context, name).name for name in group.list_commands(context)]
 
     assert names == group.list_commands(context)
-    assert group.get_command(context, "verify") is None
+    assert group.get_command(context, "observe") is None
 
 
 @pytest.mark.parametrize("name", cli._EXIT_CODES)

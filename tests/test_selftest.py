@@ -11,7 +11,7 @@ from conformance.berichtenbox.defects import LEGAL_RESULTS, RESULT_DEFECTS, corr
 from conformance.catalogue import catalogue
 from conformance.progress import PlainProgress
 from conformance.rules.grading import grade_result
-from conformance.selftest import NULL_PARTIES, REFERENCE, Row, SelftestResult, UnknownDefectError, play_party, run_selftest
+from conformance.selftest import BOXES, LINES, NULL_PARTIES, REFERENCE, Row, SelftestResult, UnknownDefectError, play_party, run_selftest
 from conformance.stage.running import Selection
 from conformance.verdicts import CaseResult, Reason, Verdict
 
@@ -174,6 +174,7 @@ _READERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _READERS)
 def test_wrong_reading_is_found_by_its_own_case(only, name):
     """
@@ -227,16 +228,17 @@ def test_unknown_defect_is_named():
     """
     The parties that exist are told, before anything is played.
     """
-    with pytest.raises(UnknownDefectError, match=r"there is no defect 'does_magic'; known are: reference, is_silent, .*names_another_cpa"):
+    with pytest.raises(UnknownDefectError, match=r"there is no defect 'does_magic'; known are: reference, .*is_silent, .*names_another_cpa"):
         run_selftest(1, ["reference", "does_magic"], PlainProgress(io.StringIO()))
 
 
 @pytest.fixture
 def in_process(monkeypatch):
     """Replace the pool of processes by one of threads, and playing by an outcome that is known."""
-    rows = {name: Row(name, "", defect.fails, defect.fails, frozenset(), frozenset()) for name, defect in DEFECTS.items()}
+    defects = DEFECTS | {name: defect for name, defect in BOXES.items() if defect is not None}
+    rows = {name: Row(name, "", defect.fails, defect.fails, frozenset(), frozenset()) for name, defect in defects.items()}
     monkeypatch.setattr(selftest, "ProcessPoolExecutor", lambda max_workers, **_: ThreadPoolExecutor(max_workers))
-    monkeypatch.setattr(selftest, "play_party", lambda name: rows.get(name) or Row(name, "", *[frozenset()] * 4))
+    monkeypatch.setattr(selftest, "play_party", lambda name, _certificates: rows.get(name) or Row(name, "", *[frozenset()] * 4))
 
 
 @pytest.mark.usefixtures("in_process")
@@ -249,10 +251,11 @@ def test_whole_selftest_plays_everybody():
 
     names = [row.name for row in result.rows]
     boxes = [f"berichtenbox {defect.name}" for defect in RESULT_DEFECTS]
-    assert names == [REFERENCE, *NULL_PARTIES, *DEFECTS, *boxes, "berichtenbox that is legal, however strange"]
+    parties = [REFERENCE, *LINES, *NULL_PARTIES, *DEFECTS, *BOXES]
+    assert names == [*parties, *boxes, "berichtenbox that is legal, however strange"]
     assert result.unproven == ()
     assert result.is_proven
-    assert f"{len(DEFECTS) + 4} parties" in told.getvalue()
+    assert f"{len(parties)} parties" in told.getvalue()
 
 
 @pytest.mark.usefixtures("in_process")
@@ -299,3 +302,30 @@ def test_legal_result_fails_nothing(document):
     What the schema allows raises no alarm.
     """
     assert grade_result(document(), known())[0].findings == ()
+
+
+# -- Berichtenboxes --------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["berichtenbox", "berichtenbox with signals in the answer"])
+def test_right_berichtenbox_fails_nothing(pki_directory, name):
+    """
+    The simulated Berichtenbox passes `berichtenbox verify`, with signals in a POST of their own and in the HTTP answer.
+    """
+    row = play_party(name, pki_directory)
+
+    assert row.is_proven
+    assert row.failed == frozenset()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["berichtenbox skips_a_doctype", "berichtenbox forgets_at_a_restart"])
+def test_defective_berichtenbox_fails_what_it_must(pki_directory, name):
+    """
+    A Berichtenbox with one thing wrong fails that, and nothing unrelated.
+    """
+    row = play_party(name, pki_directory)
+
+    assert row.is_proven
+    assert row.failed >= row.must_fail > frozenset()

@@ -7,6 +7,7 @@ pytestmark = pytest.mark.golden
 COMMANDS = [
     (),
     ("certify",),
+    ("verify",),
     ("serve",),
     ("check",),
     ("init",),
@@ -38,15 +39,19 @@ def test_mistakes_are_explained(berichtenbox, golden):
     """
     mistakes = [
         ("serv",),
+        ("verfy",),
         ("verify",),
+        ("verify", "127.0.0.1:8800"),
+        ("verify", "https://127.0.0.1:8800"),
         ("certify", "--onyl", "AANL-001"),
         ("certify", "--only", "AANL-35"),
         ("certify", "--only", " , "),
         ("certify", "--seed", "often"),
-        ("certify", "--face", "ebms"),
+        ("certify", "--face", "wus"),
         ("certify", "--locked", "--quick", "--only", "AANL-001", "AANL-002"),
         ("certify", "--profile", "afnemer.toml"),
         ("serve", "--tls", "pki"),
+        ("serve", "--cpa", "nowhere.xml"),
         ("serve", "--port", "70000"),
         ("serve", "--ready-file", "nowhere/ready.json"),
         ("check",),
@@ -74,6 +79,7 @@ services = ["aanlevern"]
 "intermediair_for" = [
   "12",  # a comment with [ and "
 ]
+gateway = "https://user:secret@host"
 [driver]
 kind = "http"
 url = "ftp://user:secret@host"
