@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable
 from typing import Final
 
-_BITS: Final = 1 << 27  # 16 MB; after ten million messages one new MessageId in fifty is looked up in vain
+_BITS: Final = 1 << 27  # 16 MB; after ten million messages one new MessageId in a hundred is looked up in vain
 _PROBES: Final = 3
 
 

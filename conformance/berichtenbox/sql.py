@@ -130,7 +130,7 @@ class SqlLedger:
 
     def __init__(self, url: str) -> None:
         self._url, self._lock, self._reading = url, threading.RLock(), threading.RLock()
-        self._wire = SqlWire(self._read)
+        self._wire = SqlWire(self._rows)
         try:
             self._writer = self._reader = _engine(url)
             tables.metadata.create_all(self._writer)

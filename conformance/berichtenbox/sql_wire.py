@@ -115,10 +115,13 @@ class SqlWireWriting:
 
 
 class SqlWire:
-    """What of the wire can be asked; ``read`` runs a statement with its values."""
+    """What of the wire can be asked; ``rows`` runs a statement with its values, and gives its rows one by one."""
 
-    def __init__(self, read: Callable[..., list[Any]]) -> None:
-        self._read = read
+    def __init__(self, rows: Callable[..., Iterator[Any]]) -> None:
+        self._rows = rows
+
+    def _read(self, statement: Any, **values: Any) -> list[Any]:
+        return list(self._rows(statement, **values))
 
     def answer_to(self, message_id: str) -> Sending | None:
         """Return the signal with which a received message was answered, ``None`` when it was not received."""
@@ -126,7 +129,7 @@ class SqlWire:
 
     def answered_ids(self) -> Iterator[str]:
         """Return the MessageIds of all messages that were answered."""
-        return (row.answers for row in self._read(_ANSWERED))
+        return (row.answers for row in self._rows(_ANSWERED))
 
     def sending(self, message_id: str) -> Sending | None:
         """Return a message of ours by its MessageId."""
