@@ -235,7 +235,7 @@ def _kept_out(scene: Scene) -> Obstacle | None:
     if box.offers(scene.run_mark) or not refused:
         return None
     text = f"the Berichtenbox refuses the connections of this Afnemer ({refused[0].defect}): {refused[0].got}"
-    return Obstacle(text, refused[0].text.partition("\n  Hint: ")[2])
+    return Obstacle(text, refused[0].hint)
 
 
 def _not_let_in(scene: Scene) -> Obstacle | None:

@@ -444,7 +444,7 @@ def over_tls(tmp_path_factory, pki_directory):
         (
             "serves_expired_certificate",
             "TLS-032",
-            r"no connection with the gateway of this Afnemer: https://\S+/ebms: its certificate has expired",
+            r"no connection with the gateway of this Afnemer: https://\S+/ebms: a certificate in the chain of the other side has expired",
         ),
     ],
 )

@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute, Route
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.cpas import Cpa, CpaRefused, new_test_cpa, read_cpa
 from conformance.berichtenbox.http import bare, json_bytes, no_content, read_body
-from conformance.messages.moments import write_moment
 from conformance.transport import adapter
 
 _MOST_KEPT: Final = 1_000
@@ -53,7 +52,7 @@ class _Cpas:
 
     def __init__(self, box: Berichtenbox) -> None:
         now = box.clock.now()
-        text = new_test_cpa(box.connection, (write_moment(now - _TERM), write_moment(now + _TERM)))
+        text = new_test_cpa(box.connection, now - _TERM, now + _TERM)
         self._box = box
         self._cpas: dict[str, Cpa] = {box.connection.cpa_id: read_cpa(text, now)}
 

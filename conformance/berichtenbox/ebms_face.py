@@ -17,7 +17,7 @@ from conformance.berichtenbox.box import LARGE, Berichtenbox
 from conformance.berichtenbox.committer import GroupCommitter
 from conformance.berichtenbox.ebms_link import MOST_QUOTED, parts_seen, peer_text
 from conformance.berichtenbox.faults import Fault, Point
-from conformance.berichtenbox.http import PEER, collect_body
+from conformance.berichtenbox.http import collect_body
 from conformance.berichtenbox.ledger import Face, State, Writing
 from conformance.berichtenbox.pushing import Pusher
 from conformance.berichtenbox.trouble import refusing, seen_of, spoiled, status_of
@@ -28,6 +28,7 @@ from conformance.transport.ebms2.names import Kind
 from conformance.transport.ebms2.reading import Received
 from conformance.transport.ebms2.receiving import Outcome, Reception
 from conformance.transport.ebms2.sending import Delivery, DeliveryState
+from conformance.transport.serving import PEER
 
 PATH: Final = "/ebms"
 _READ_AT_ONCE: Final = 200_000  # a larger body is read in another thread, so that others are answered meanwhile

@@ -1,14 +1,13 @@
 """Small things that every face needs: limits on bodies, bare texts, and a connection that can be dropped."""
 
 import asyncio
-import socket
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from conformance.transport.serving import NoUpgradeProtocol, peer_of
+from conformance.transport.serving import PeerProtocol
 
 LARGEST_BODY: Final = 210_000_000  # 100 MB of XML is 134 MB of base64 in JSON; a client may escape some of it
 HALFWAY_STATUS: Final = 200
@@ -17,34 +16,18 @@ HALFWAY_BODY: Final = b"<soap:Envelope"
 """What is sent of an answer that breaks off halfway."""
 CONNECTION: Final = "connection"
 """The extension of a scope that holds the transport."""
-PEER: Final = "tls"
-"""The extension of a scope that holds the ``PeerCertificate`` of a connection with TLS; absent without TLS."""
 
 
 class BodyTooLarge(ValueError):  # noqa: N818  # names the thing that is wrong
     """A request with more bytes than are read."""
 
 
-class DroppableProtocol(NoUpgradeProtocol):
-    """HTTP/1.1 with two things in reach of the application: the transport, so that a fault can drop a connection, and who is on the other side."""
+class DroppableProtocol(PeerProtocol):
+    """HTTP/1.1 that has the transport too in reach of the application, so that a fault can drop a connection."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Put the transport where :class:`Dropped` finds it, and the certificate of the peer beside it."""
-        # Headers and body leave in two writes: without this the second waits 40 ms for an acknowledgment of the first.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        super().connection_made(transport)  # type: ignore[arg-type]  # idem
-        inner = self.app
-        known: dict[str, Any] = {CONNECTION: transport}
-        secured = transport.get_extra_info("ssl_object")
-        if secured is not None:
-            shown = secured.getpeercert(binary_form=True)
-            known[PEER] = peer_of(shown) if shown else None  # nobody comes in without one, unless the server asks for none
-
-        async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            scope.setdefault("extensions", {}).update(known)
-            await inner(scope, receive, send)
-
-        self.app = application
+    def known(self, transport: asyncio.BaseTransport) -> dict[str, Any]:
+        """Put the transport where :class:`Dropped` finds it, beside the certificate of the peer."""
+        return {**super().known(transport), CONNECTION: transport}
 
 
 class Dropped(Response):

@@ -16,11 +16,12 @@ from uvicorn.server import ServerState
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.committer import GroupCommitter
 from conformance.berichtenbox.control_face import PATH as CONTROL_PATH
-from conformance.berichtenbox.http import CONNECTION, PEER, DroppableProtocol
+from conformance.berichtenbox.http import CONNECTION, DroppableProtocol
 from conformance.berichtenbox.wire import Visit
 from conformance.messages.identities import LOGIUS_TEST_OIN
 from conformance.transport.handshakes import FailedHandshake
 from conformance.transport.misbehaving import Presenting
+from conformance.transport.serving import PEER
 from conformance.transport.tls import PeerCertificate, TlsFiles, peer_defects
 from conformance.transport.tls_connection import TlsConnection
 

@@ -15,7 +15,7 @@ from conformance.berichtenbox import wus_description
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.committer import GroupCommitter
 from conformance.berichtenbox.faults import Fault, Point
-from conformance.berichtenbox.http import PEER, bare, read_body
+from conformance.berichtenbox.http import bare, read_body
 from conformance.berichtenbox.trouble import refusing, spoiled, status_of
 from conformance.messages.identities import passes_elfproef
 from conformance.messages.validatie import (
@@ -31,6 +31,7 @@ from conformance.messages.validatie import (
     read_aanvraag,
 )
 from conformance.transport import soap
+from conformance.transport.serving import PEER
 from conformance.transport.soap import FaultCode, SoapFault, Technical
 from conformance.transport.tls import PeerCertificate
 

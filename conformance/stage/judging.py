@@ -42,10 +42,6 @@ class UndecidedError(AssertionError):
     """A case of ours that left a requirement undecided: a mistake in the kit, never the Afnemer's."""
 
 
-class NonConformityError(AssertionError):
-    """What a case raises in a plain pytest run when a requirement failed."""
-
-
 def reason_of(error: DriverError) -> Reason:
     """Return the reason from the closed list for an Afnemer that could not be driven."""
     reasons = ((TimedOut, Reason.TIMEOUT), (Refused, Reason.REFUSED_BY_AFNEMER), (CannotDo, Reason.DRIVER_CANNOT), (BadAnswer, Reason.DRIVER_ANSWER))

@@ -28,7 +28,6 @@ _PAUSE_S: Final = 0.02
 _POLLS_FOR_QUIET: Final = 2
 _MOST_REACTIONS: Final = 10
 _JUST_AFTER_S: Final = 0.01
-WAITING: Final = frozenset({AfnemerStatus.AANGEBODEN})
 REFUSED_VISIBLY: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.OPNIEUW_AANGEBODEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
 WITH_A_PERSON: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
 

@@ -74,6 +74,16 @@ class FailedHandshake:
     def __repr__(self) -> str:
         return f"<FailedHandshake {self.defect} at {self.at:%Y-%m-%dT%H:%M:%SZ}>"
 
+    @property
+    def hint(self) -> str:
+        """Return what to do next, as the text says it."""
+        return self.text.partition("\n  Hint: ")[2]
+
+    @property
+    def line(self) -> str:
+        """Return what is wrong, what was seen and what to do next, for where there is one line."""
+        return f"{_TEXTS[self.defect][0]} ({self.got}); {self.hint.rstrip().removesuffix('.')}"
+
 
 # A peer may say in an alert of its own version that it does not want ours, which to OpenSSL is no TLS at all.
 _OVER_VERSIONS: Final = (Defect.TLS_TOO_OLD, Defect.NOT_TLS)
@@ -116,6 +126,7 @@ _REASONS: Final[Mapping[str, Defect]] = MappingProxyType(
         "NO_SUITABLE_SIGNATURE_ALGORITHM": Defect.NO_COMMON_CIPHER,
         "NO_CIPHERS_AVAILABLE": Defect.NO_COMMON_CIPHER,
         "WRONG_CIPHER_RETURNED": Defect.NO_COMMON_CIPHER,
+        "WRONG_SIGNATURE_TYPE": Defect.NO_COMMON_CIPHER,
         "HTTP_REQUEST": Defect.PLAIN_HTTP,
         "HTTPS_PROXY_REQUEST": Defect.PLAIN_HTTP,
         "WRONG_VERSION_NUMBER": Defect.NOT_TLS,
@@ -124,6 +135,7 @@ _REASONS: Final[Mapping[str, Defect]] = MappingProxyType(
         "RECORD_TOO_SMALL": Defect.NOT_TLS,
         "PACKET_LENGTH_TOO_LONG": Defect.NOT_TLS,
         "LENGTH_TOO_SHORT": Defect.NOT_TLS,
+        "RECORD_LAYER_FAILURE": Defect.NOT_TLS,
         "UNEXPECTED_EOF_WHILE_READING": Defect.CONNECTION_DROPPED,
         "EE_KEY_TOO_SMALL": Defect.WEAK_KEY,
         "CA_KEY_TOO_SMALL": Defect.WEAK_AUTHORITY,
@@ -317,7 +329,7 @@ def failure_of(
     ``context`` is that of our side: when it offers old versions only, the peer refuses them. With ``intermediates``, authorities that are
     known and not trusted by themselves, a peer that leaves out its intermediate is told from one of an authority that nobody knows.
     """
-    cause = next((one for one in _causes(error) if isinstance(one, ssl.SSLError)), None)
+    cause = next((one for one in causes(error) if isinstance(one, ssl.SSLError)), None)
     if cause is None:
         return None
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -329,7 +341,8 @@ def failure_of(
     return failed(defect, reason.replace("_", " ").lower(), at)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Return an exception and what it was raised because of, the deepest one last."""
     seen: set[int] = set()
     one: BaseException | None = error
     while one is not None and id(one) not in seen:

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from conformance.transport.tls import PeerCertificate, read_certificate
 
 PEER: Final = "peer_certificate"
+"""The extension of a scope that holds the ``PeerCertificate`` of a connection, ``None`` without TLS."""
 _TICK_S: Final = 0.1
 _START_S: Final = 20.0
 _KEEP_ALIVE_S: Final = 75
@@ -70,23 +71,26 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 class PeerProtocol(NoUpgradeProtocol):
-    """HTTP/1.1 that tells the application who is on the other side, in ``scope["extensions"]`` under :data:`PEER`: ``None`` without TLS."""
+    """HTTP/1.1 that tells the application who is on the other side, in ``scope["extensions"]`` under :data:`PEER`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Read the certificate of the peer, once a connection."""
+        """Put what is known of the connection where the application finds it."""
         # Headers and body leave in two writes: without this the second waits 40 ms for an acknowledgment of the first.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn narrows it too
-        tls = transport.get_extra_info("ssl_object")
-        der = tls.getpeercert(binary_form=True) if tls is not None else None
-        peer = peer_of(der) if der else None
-        inner = self.app
+        inner, known = self.app, self.known(transport)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            scope.setdefault("extensions", {})[PEER] = peer
+            scope.setdefault("extensions", {}).update(known)
             await inner(scope, receive, send)
 
         self.app = application
+
+    def known(self, transport: asyncio.BaseTransport) -> dict[str, Any]:
+        """Return the extensions of every scope of a connection; the certificate of the peer is read once."""
+        secured = transport.get_extra_info("ssl_object")
+        der = secured.getpeercert(binary_form=True) if secured is not None else None
+        return {PEER: peer_of(der) if der else None}  # without one nobody comes in over TLS, unless the server asks for none
 
 
 class EmbeddedServer(uvicorn.Server):

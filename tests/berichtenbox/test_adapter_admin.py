@@ -9,7 +9,6 @@ import pytest
 from conformance.berichtenbox import adapter_admin
 from conformance.berichtenbox.cpas import new_test_cpa
 from conformance.berichtenbox.register import ConnectionConfig
-from conformance.messages.moments import write_moment
 
 CPA = "MIJNOVERHEID-EBMS-BB-2-0_00000099000000001000"
 SOURCE = "https://logius.example/ebms?a=b c%2Fd"
@@ -21,7 +20,7 @@ def text(live):
     """The text of another CPA, valid now."""
     now = live.clock.now()
     connection = ConnectionConfig(cpa_id="CPA/2").connection()
-    return new_test_cpa(connection, (write_moment(now - timedelta(days=1)), write_moment(now + timedelta(days=1))))
+    return new_test_cpa(connection, now - timedelta(days=1), now + timedelta(days=1))
 
 
 def put(adapter, source=SOURCE, destination="http://127.0.0.1:1/"):

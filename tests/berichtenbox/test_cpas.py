@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from conformance.berichtenbox.cpas import NS_CPA, CpaRefused, new_test_cpa, read_cpa
+from conformance.berichtenbox.cpas import CpaRefused, new_test_cpa, read_cpa
 from conformance.berichtenbox.register import ConnectionConfig
+from conformance.transport import cpa as transport
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 TERM = ("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z")
@@ -15,43 +16,40 @@ TERM = ("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z")
 @pytest.fixture
 def text():
     """The CPA of the test connection."""
-    return new_test_cpa(ConnectionConfig().connection(), TERM)
+    return new_test_cpa(ConnectionConfig().connection(), *(datetime.fromisoformat(moment) for moment in TERM))
 
 
 def test_the_test_cpa_names_both_parties(text):
     """
     The CPA that is there from the start has the id and the flat parties of the connection.
     """
-    cpa = read_cpa(text, NOW)
+    cpa = transport.read_cpa(text.encode())
 
-    assert cpa.cpa_id == "MIJNOVERHEID-EBMS-BB-2-0_00000099000000001000"
-    assert cpa.parties == {"urn:osb:oin:00000099000000001000", "urn:osb:oin:00000099000000002000"}
+    assert read_cpa(text, NOW).cpa_id == cpa.cpa_id == "MIJNOVERHEID-EBMS-BB-2-0_00000099000000001000"
+    assert cpa.is_usable_at(NOW)
+    assert {flat for party in cpa.parties for flat in party.flat_ids} == {"urn:osb:oin:00000099000000001000", "urn:osb:oin:00000099000000002000"}
 
 
 def test_what_is_shown_can_be_read_again(text):
     """
     The text is written again, and means the same.
     """
-    cpa = read_cpa(f"<?xml version='1.0'?>{text}", NOW)
+    cpa = read_cpa(text, NOW)
 
     assert read_cpa(cpa.text, NOW) == cpa
     assert "GLOBE-R-BV-Request" in cpa.text
 
 
-def test_a_party_without_a_type_is_its_value():
-    """
-    A PartyId without type is flat already.
-    """
-    text = f'<c:CollaborationProtocolAgreement xmlns:c="{NS_CPA}" c:cpaid="A"><c:PartyId> urn:x:1 </c:PartyId></c:CollaborationProtocolAgreement>'
-
-    assert read_cpa(text, NOW).parties == {"urn:x:1"}
-
-
 @pytest.mark.parametrize(
     ("old", "new", "said", "is_bad_request"),
     [
-        ("</tns:Coll", "</tns:Call", "org.xml.sax.SAXParseException; lineNumber: 1; ", True),
-        ("<tns:Coll", "<!DOCTYPE x><tns:Coll", "SAXParseException; lineNumber: 0; the document has a DOCTYPE", True),
+        ("</tns:Coll", "</tns:Call", "org.xml.sax.SAXParseException; lineNumber: ", True),
+        (
+            "<tns:CollaborationProtocol",
+            "<!DOCTYPE x><tns:CollaborationProtocol",
+            "SAXParseException; lineNumber: 0; the document has a DOCTYPE",
+            True,
+        ),
         ("CollaborationProtocolAgreement", "Agreement", "a CollaborationProtocolAgreement with a cpaid was expected", True),
         ("cpaid=", "id=", "a CollaborationProtocolAgreement with a cpaid was expected", True),
         ("agreed", "proposed", "CPA Status is proposed!", False),

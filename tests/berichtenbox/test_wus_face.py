@@ -28,6 +28,7 @@ from conformance.messages.validatie import (
     read_antwoord,
 )
 from conformance.transport import soap
+from conformance.transport.serving import PEER
 from conformance.transport.soap import ANONYMOUS, CONTENT_TYPE, FAULT_ACTION, NS_SOAP, NS_WSA, SOAP_FAULT_ACTION, Addressing
 from conformance.transport.tls import PeerCertificate
 
@@ -256,7 +257,7 @@ def called(box, method="POST", *, url="https://berichtenbox.example", peer=None,
 
     async def secured(scope, receive, send):
         if peer is not None:
-            scope.setdefault("extensions", {})["tls"] = peer
+            scope.setdefault("extensions", {})[PEER] = peer
         await app(scope, receive, send)
 
     async def call():

@@ -11,6 +11,7 @@ from typing import Final
 
 from conformance.transport.ebms2.names import SOAP_ACTION
 from conformance.transport.ebms2.writing import Outgoing, soap_fault
+from conformance.transport.handshakes import Defect
 from conformance.transport.tls import PeerCertificate
 
 _XML_HEADERS: Final[Mapping[str, str]] = MappingProxyType({"content-type": "text/xml; charset=UTF-8", "soapaction": SOAP_ACTION})
@@ -60,31 +61,13 @@ class TroubleKind(StrEnum):
     PROTOCOL = "protocol"
 
 
-class TlsDefect(StrEnum):
-    """What exactly is wrong when TLS fails; a certificate here is that of the other side."""
-
-    EXPIRED = "certificate-expired"
-    NOT_YET_VALID = "certificate-not-yet-valid"
-    UNKNOWN_ISSUER = "unknown-issuer"
-    SELF_SIGNED = "self-signed"
-    WRONG_HOST = "wrong-host"
-    REVOKED = "certificate-revoked"
-    NO_CRL = "no-crl"
-    WEAK = "weak"
-    BAD_CERTIFICATE = "bad-certificate"
-    REFUSED_OURS = "refused-ours"
-    NOTHING_IN_COMMON = "nothing-in-common"
-    NO_TLS = "no-tls"
-    OTHER = "other"
-
-
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Why there is no answer: ``text`` is for a person; ``defect`` is there when TLS failed."""
 
     kind: TroubleKind
     text: str
-    defect: TlsDefect | None = None
+    defect: Defect | None = None
 
 
 @dataclass(frozen=True, slots=True)

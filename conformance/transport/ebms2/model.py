@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import Final
 
 from conformance.messages.envelope import Envelope, Part
-from conformance.messages.identities import PARTY_PREFIX
 from conformance.messages.moments import read_moment
-from conformance.transport.cpa import PARTY_TYPE, SERVICE_TYPE, PartyId
+from conformance.transport.cpa import SERVICE_TYPE, PartyId
 from conformance.transport.ebms2.names import ACTOR_SOAP_NEXT, ACTOR_TO_PARTY, MSH_SERVICE, VERSION, ErrorCode, Kind, MessageStatus, Severity
 
 _SIGNALS: Final[Mapping[str, Kind]] = {str(kind): kind for kind in Kind if kind is not Kind.USER}
@@ -163,11 +162,6 @@ class Message:
             ref_to_message_id=self.ref_to_message_id,
             parts=self.payloads,
         )
-
-
-def party_of(flat: str) -> PartyId:
-    """Return a flat party as it is split on the wire: ``urn:osb:oin`` and the OIN."""
-    return PartyId(PARTY_TYPE, flat.removeprefix(PARTY_PREFIX)) if flat.startswith(PARTY_PREFIX) else PartyId("", flat)
 
 
 def service_of(flat: str) -> PartyId:

@@ -7,15 +7,16 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Final, Self
 
 import httpx
 
 from conformance.rules.findings import quoted
-from conformance.transport.ebms2.http import HttpAnswer, HttpOutcome, TlsDefect, Trouble, TroubleKind
+from conformance.transport.ebms2.http import HttpAnswer, HttpOutcome, Trouble, TroubleKind
 from conformance.transport.ebms2.names import SOAP_ACTION
+from conformance.transport.handshakes import Defect, causes, failure_of
 from conformance.transport.tls import PeerCertificate, read_certificate
 
 TIMEOUT_S: Final = 30.0
@@ -23,39 +24,6 @@ TIMEOUT_S: Final = 30.0
 MOST_BYTES: Final = 2_000_000
 """A signal is some kilobytes; more than this is not one."""
 _CONNECTIONS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=4.0)
-# X509_V_ERR_… of OpenSSL. Code 20 says no more than that an issuer is missing: its root is not trusted, or an intermediate was not sent.
-_VERIFY_CODES: Final[Mapping[int, tuple[TlsDefect, str]]] = MappingProxyType(
-    {
-        3: (TlsDefect.NO_CRL, "there is no CRL of the issuer of its certificate, so nobody can tell whether it was revoked"),
-        9: (TlsDefect.NOT_YET_VALID, "its certificate is not yet valid"),
-        10: (TlsDefect.EXPIRED, "its certificate has expired"),
-        12: (TlsDefect.NO_CRL, "the CRL of the issuer of its certificate has expired"),
-        18: (TlsDefect.SELF_SIGNED, "its certificate is self-signed"),
-        19: (TlsDefect.UNKNOWN_ISSUER, "the root of its chain is not trusted"),
-        20: (TlsDefect.UNKNOWN_ISSUER, "the issuer of its certificate is unknown: its root is not trusted, or it did not send its intermediate"),
-        21: (TlsDefect.UNKNOWN_ISSUER, "its certificate came alone, and its issuer is unknown: it did not send its intermediate"),
-        23: (TlsDefect.REVOKED, "its certificate was revoked"),
-        62: (TlsDefect.WRONG_HOST, "its certificate is for another host"),
-        64: (TlsDefect.WRONG_HOST, "its certificate is for another address"),
-        66: (TlsDefect.WEAK, "the key of its certificate is too weak"),
-        67: (TlsDefect.WEAK, "the key of an issuer in its chain is too weak"),
-        68: (TlsDefect.WEAK, "a signature in its chain rests on a hash that is too weak"),
-    }
-)
-_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
-_NOTHING_IN_COMMON: Final = frozenset(
-    {
-        "UNSUPPORTED_PROTOCOL",
-        "NO_PROTOCOLS_AVAILABLE",
-        "TLSV1_ALERT_PROTOCOL_VERSION",
-        "SSLV3_ALERT_HANDSHAKE_FAILURE",
-        "TLSV1_ALERT_INSUFFICIENT_SECURITY",
-        "NO_CIPHERS_AVAILABLE",
-        "NO_SHARED_CIPHER",
-        "WRONG_SSL_VERSION",
-    }
-)
-_WEAK: Final = frozenset({"DH_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK", "WRONG_SIGNATURE_TYPE"})
 
 
 class Poster:
@@ -102,7 +70,8 @@ class Poster:
         goes with Transfer-Encoding chunked.
         """
         if url.startswith("https:") and not self._has_context:
-            return _trouble(TroubleKind.TLS, f"{quoted(url)} asks TLS, and this side was given no certificates", TlsDefect.OTHER)
+            text = f"{quoted(url)} asks TLS, and this side was given no certificates"
+            return HttpOutcome(trouble=Trouble(TroubleKind.TLS, text, Defect.OTHER))
         headers = headers or {"content-type": content_type, "soapaction": SOAP_ACTION}
         sent: tuple[tuple[str, str], ...] = ()
         try:
@@ -135,29 +104,19 @@ def _peer_of(response: httpx.Response) -> PeerCertificate | None:
     return None if secured is None else read_certificate(secured.getpeercert(True))  # noqa: FBT003
 
 
-def _trouble(kind: TroubleKind, text: str, defect: TlsDefect | None = None) -> HttpOutcome:
-    return HttpOutcome(trouble=Trouble(kind, text, defect))
-
-
 def trouble_of(error: BaseException, url: str) -> Trouble:
     """Return what an exception of a POST means: the cause in its chain says more than the exception that httpx made of it."""
-    chain = tuple(_chain(error))
-    for one in chain:
-        if isinstance(one, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return Trouble(TroubleKind.RESET, f"{quoted(url)} closed the connection during TLS; a server does so when it does not accept a client")
-        if isinstance(one, ssl.SSLError):
-            return _tls_trouble(one, url)
+    chain = tuple(causes(error))
+    if any(isinstance(one, ssl.SSLEOFError | ssl.SSLZeroReturnError) for one in chain):
+        return Trouble(TroubleKind.RESET, f"{quoted(url)} closed the connection during TLS; a server does so when it does not accept a client")
+    failure = failure_of(error, datetime.now(UTC))
+    if failure is not None:
+        return Trouble(TroubleKind.TLS, f"{quoted(url)}: {failure.line}", failure.defect)
     for one in reversed(chain):
         found = _socket_trouble(one, url)
         if found is not None:
             return found
     return Trouble(TroubleKind.PROTOCOL, f"{quoted(url)} cannot be used, or did not answer in HTTP: {quoted(str(error) or type(error).__name__)}")
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _socket_trouble(error: BaseException, url: str) -> Trouble | None:
@@ -174,24 +133,3 @@ def _socket_trouble(error: BaseException, url: str) -> Trouble | None:
     if has_ended or isinstance(error, ConnectionError | httpx.NetworkError):
         return Trouble(TroubleKind.RESET, f"{quoted(url)} closed the connection before its answer was complete")
     return None
-
-
-def _tls_trouble(error: ssl.SSLError, url: str) -> Trouble:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        defect, text = _VERIFY_CODES.get(error.verify_code, (TlsDefect.BAD_CERTIFICATE, f"its certificate is not accepted: {error.verify_message}"))
-    else:
-        defect, text = _by_reason(error.reason or "")
-    return Trouble(TroubleKind.TLS, f"{quoted(url)}: {text}", defect)
-
-
-def _by_reason(reason: str) -> tuple[TlsDefect, str]:
-    if reason in _NO_TLS:
-        return TlsDefect.NO_TLS, "it does not speak TLS"
-    if reason in _NOTHING_IN_COMMON:
-        return TlsDefect.NOTHING_IN_COMMON, f"both sides have no version or cipher suite in common ({reason})"
-    if reason in _WEAK:
-        return TlsDefect.WEAK, f"its key or signature is too weak ({reason})"
-    _, alert, name = reason.partition("_ALERT_")
-    if alert:
-        return TlsDefect.REFUSED_OURS, f"it refused our certificate or what we offered, with the TLS alert {name.lower().replace('_', ' ')}"
-    return TlsDefect.OTHER, f"TLS failed: {reason or 'for a reason that is not told'}"

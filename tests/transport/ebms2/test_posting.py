@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from conformance.transport import pki, tls
-from conformance.transport.ebms2.http import HttpAnswer, TlsDefect, TroubleKind
+from conformance.transport.ebms2.http import HttpAnswer, TroubleKind
 from conformance.transport.ebms2.posting import MOST_BYTES, Poster, trouble_of
 from conformance.transport.endpoint import Endpoint
+from conformance.transport.handshakes import Defect
 
 PATIENCE = 20  # seconds, for a machine that is busy
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -258,13 +259,13 @@ def test_good_certificates_talk(box):
 @pytest.mark.parametrize(
     ("theirs", "defect", "text"),
     [
-        ("server-expired", TlsDefect.EXPIRED, "its certificate has expired"),
-        ("server-wrong-host", TlsDefect.WRONG_HOST, "its certificate is for another host"),
-        ("client-not-yet-valid", TlsDefect.NOT_YET_VALID, "its certificate is not yet valid"),
-        ("client-unknown-root", TlsDefect.UNKNOWN_ISSUER, "its root is not trusted, or it did not send its intermediate"),
-        ("client-no-intermediate", TlsDefect.UNKNOWN_ISSUER, "its root is not trusted, or it did not send its intermediate"),
-        ("client-revoked", TlsDefect.REVOKED, "its certificate was revoked"),
-        ("client-weak-key", TlsDefect.WEAK, "the key of its certificate is too weak"),
+        ("server-expired", Defect.CERTIFICATE_EXPIRED, "chain of the other side has expired (certificate has expired (on 20"),
+        ("server-wrong-host", Defect.WRONG_HOST, "is not for the host that was called"),
+        ("client-not-yet-valid", Defect.CERTIFICATE_NOT_YET_VALID, "is not valid yet"),
+        ("client-unknown-root", Defect.UNKNOWN_AUTHORITY, "; or the other side left out its intermediate: let it send the whole chain"),
+        ("client-no-intermediate", Defect.UNKNOWN_AUTHORITY, "; or the other side left out its intermediate: let it send the whole chain"),
+        ("client-revoked", Defect.CERTIFICATE_REVOKED, "was revoked"),
+        ("client-weak-key", Defect.WEAK_KEY, "the key of the certificate of the other side is too small"),
     ],
 )
 def test_bad_certificate_of_the_server_has_its_name(box, theirs, defect, text):
@@ -282,12 +283,19 @@ def test_address_that_the_certificate_does_not_name(box):
     """
     An address is checked too.
     """
-    assert tls_trouble(box, theirs="server-wrong-host", host="127.0.0.1").defect is TlsDefect.WRONG_HOST
+    assert tls_trouble(box, theirs="server-wrong-host", host="127.0.0.1").defect is Defect.WRONG_HOST
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-@pytest.mark.parametrize("own", ["client-expired", "client-revoked", "client-unknown-root"])
-def test_own_certificate_that_is_refused_has_its_name(box, own, version):
+@pytest.mark.parametrize(
+    ("own", "defect"),
+    [
+        ("client-expired", Defect.PEER_SAYS_EXPIRED),
+        ("client-revoked", Defect.PEER_SAYS_REVOKED),
+        ("client-unknown-root", Defect.PEER_SAYS_UNKNOWN_AUTHORITY),
+    ],
+)
+def test_own_certificate_that_is_refused_has_its_name(box, own, defect, version):
     """
     When the other side refuses ours, its alert is told, or at least that it hung up.
     """
@@ -297,7 +305,7 @@ def test_own_certificate_that_is_refused_has_its_name(box, own, version):
 
     trouble = tls_trouble(box, own=own, adapt=only)
 
-    assert (trouble.kind, trouble.defect) in {(TroubleKind.TLS, TlsDefect.REFUSED_OURS), (TroubleKind.RESET, None)}
+    assert (trouble.kind, trouble.defect) in {(TroubleKind.TLS, defect), (TroubleKind.RESET, None)}
 
 
 def test_server_that_speaks_no_tls(box):
@@ -318,7 +326,7 @@ def test_server_that_speaks_no_tls(box):
         trouble = poster.post(f"https://localhost:{listener.getsockname()[1]}/", "text/xml", b"x").trouble
         thread.join(PATIENCE)
 
-    assert (trouble.kind, trouble.defect) == (TroubleKind.TLS, TlsDefect.NO_TLS)
+    assert (trouble.kind, trouble.defect) == (TroubleKind.TLS, Defect.NOT_TLS)
 
 
 def test_nothing_in_common(box):
@@ -332,7 +340,7 @@ def test_nothing_in_common(box):
     with server(OK, context=context) as (url, _), Poster(client) as poster:
         trouble = poster.post(url, "text/xml", b"x").trouble
 
-    assert (trouble.kind, trouble.defect) == (TroubleKind.TLS, TlsDefect.NOTHING_IN_COMMON)
+    assert (trouble.kind, trouble.defect) == (TroubleKind.TLS, Defect.PEER_REFUSED_VERSION)
 
 
 def caused(cause):
@@ -352,11 +360,11 @@ def ssl_error(reason):
 @pytest.mark.parametrize(
     ("error", "kind", "defect", "text"),
     [
-        (caused(ssl_error("TLSV1_ALERT_UNKNOWN_CA")), TroubleKind.TLS, TlsDefect.REFUSED_OURS, "with the TLS alert unknown ca"),
-        (caused(ssl_error("TLSV13_ALERT_CERTIFICATE_REQUIRED")), TroubleKind.TLS, TlsDefect.REFUSED_OURS, "certificate required"),
-        (caused(ssl_error("DH_KEY_TOO_SMALL")), TroubleKind.TLS, TlsDefect.WEAK, "DH_KEY_TOO_SMALL"),
-        (caused(ssl_error("SOMETHING")), TroubleKind.TLS, TlsDefect.OTHER, "TLS failed: SOMETHING"),
-        (caused(ssl_error(None)), TroubleKind.TLS, TlsDefect.OTHER, "for a reason that is not told"),
+        (caused(ssl_error("TLSV1_ALERT_UNKNOWN_CA")), TroubleKind.TLS, Defect.PEER_SAYS_UNKNOWN_AUTHORITY, "(tlsv1 alert unknown ca); give"),
+        (caused(ssl_error("TLSV13_ALERT_CERTIFICATE_REQUIRED")), TroubleKind.TLS, Defect.PEER_DEMANDS_CERTIFICATE, "certificate required"),
+        (caused(ssl_error("DH_KEY_TOO_SMALL")), TroubleKind.TLS, Defect.NO_COMMON_CIPHER, "dh key too small"),
+        (caused(ssl_error("SOMETHING")), TroubleKind.TLS, Defect.OTHER, "the handshake failed (something)"),
+        (caused(ssl_error(None)), TroubleKind.TLS, Defect.OTHER, "the handshake failed"),
         (caused(ssl.SSLEOFError(8, "EOF")), TroubleKind.RESET, None, "closed the connection during TLS"),
         (caused(socket.gaierror(-2, "Name or service not known")), TroubleKind.REFUSED, None, "has no address: Name or service not known"),
         (httpx.ConnectError("no route"), TroubleKind.REFUSED, None, "cannot be reached: no route"),
@@ -382,13 +390,13 @@ def test_unknown_verify_code_is_a_bad_certificate():
     What has no name of its own is told in the words of OpenSSL.
     """
     error = ssl.SSLCertVerificationError(1, "text")
-    error.verify_code, error.verify_message = 79, "invalid CA certificate"
+    error.verify_code, error.verify_message = 1, "unspecified certificate verification error"
 
     trouble = trouble_of(caused(error), "https://x.example/")
 
-    assert (trouble.defect, trouble.text) == (
-        TlsDefect.BAD_CERTIFICATE,
-        "https://x.example/: its certificate is not accepted: invalid CA certificate",
+    assert trouble.defect is Defect.CERTIFICATE_REFUSED
+    assert trouble.text.startswith(
+        "https://x.example/: the certificate of the other side does not pass (unspecified certificate verification error); look at it"
     )
 
 
