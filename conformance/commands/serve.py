@@ -231,6 +231,7 @@ class _Announcement:
         say(f"The Berichtenbox listens on {urls.url} (seed {self.seed}).")
         say(f"  adapter  {urls.adapter}")
         say(f"  ebms     {urls.ebms}")
+        say(f"  wus      {urls.wus}")
         say(f"  control  {urls.control}")
         for line in self.agreed(urls):
             say(line)

@@ -23,7 +23,7 @@ from conformance.transport.tls import client_context
 
 OTHER = "00000099000000003000"
 OVER_HTTP = ("--endpoint-afnemer", "http://127.0.0.1:9443/in", "--endpoint-logius", "http://127.0.0.1:8800/ebms")
-LINES = 12  # what it says when it has started
+LINES = 13  # what it says when it has started
 
 
 @pytest.fixture
