@@ -10,6 +10,7 @@ from conformance.berichtenbox.pushing import exchange_of
 from conformance.messages.validatie import ACTION, Klant, ValidatieAanvraag
 from conformance.stage.box_receiver import BoxReceiver
 from conformance.stage.judging import Judge, NotTestedError
+from conformance.stage.secured import check_can_play
 from conformance.stage.transcript import transcript
 from conformance.transport import soap
 from conformance.transport.ebms2.http import HttpAnswer, HttpOutcome, TroubleKind
@@ -133,7 +134,7 @@ class _Clients:
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     def context(self, name: str) -> ssl.SSLContext:
-        """Return a client; raises :class:`NotTestedError` when the directory of an older version lacks its certificate."""
+        """Return a client; raises :class:`NotTestedError` when the directory of an older version lacks its certificate, or it cannot be played."""
         if not self._contexts:
             self._contexts = {"": client_context(self.certificates.files_of(_OWN)), _OWN: careless_context(self.certificates.files_of(_OWN))}
         if name not in self._contexts:
@@ -144,4 +145,6 @@ class _Clients:
             for context in self._contexts.values():
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
+        if name not in ("", _OWN):
+            check_can_play(self.certificates, name, _OWN)
         return self._contexts[name]

@@ -13,7 +13,7 @@ from conformance.transport.ebms2.posting import Poster
 from conformance.transport.ebms2.reading import read_message
 from conformance.transport.ebms2.writing import Outgoing
 from conformance.transport.handshakes import FailedHandshake
-from conformance.transport.misbehaving import Presenting, bad_client_contexts, careless_context
+from conformance.transport.misbehaving import Presenting, bad_client_contexts, careless_context, switched_off
 from conformance.transport.pki import Pki, PkiError
 from conformance.transport.shown import Shown, Trust, shake
 from conformance.transport.tls import TlsFiles
@@ -68,9 +68,20 @@ def _bad_clients(certificates: Pki) -> dict[str, ssl.SSLContext]:
     return contexts
 
 
+_switched_off = cache(switched_off)
+
+
+def check_can_play(certificates: Pki, name: str, side: str = _LOGIUS) -> None:
+    """Raise :class:`NotTestedError` for a client that the TLS library of this machine cannot play: it would be refused by everybody."""
+    if name in _switched_off(certificates, side):
+        text = f"the TLS library of this machine has what the client {name} offers switched off, so nobody can be seen to refuse it"
+        raise NotTestedError(Reason.KIT_LIMIT, f"{text}; allow it in its configuration (MinProtocol, SECLEVEL), or run the kit on another machine")
+
+
 def bad_client(scene: Scene, name: str) -> ssl.SSLContext:
     """Return a client of ``bad_client_contexts`` that does not look at the server; raises :class:`NotTestedError` when there is none."""
     try:
+        check_can_play(_certificates(scene), name)
         return _bad_clients(_certificates(scene))[name]
     except PkiError as error:
         raise NotTestedError(Reason.KIT_LIMIT, str(error)) from None

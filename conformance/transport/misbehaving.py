@@ -22,6 +22,7 @@ PLAIN_1_2: Final = "tls-1.2"
 MUST_HAVE_SUITE: Final = "ECDHE-RSA-AES256-GCM-SHA384"
 _CBC_SUITES: Final = "ECDHE-RSA-AES256-SHA384:ECDHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA:ECDHE-RSA-AES128-SHA:AES256-SHA256:AES128-SHA"
 _RSA_SUITES: Final = "AES256-GCM-SHA384:AES128-GCM-SHA256"
+_FLIGHTS: Final = 10  # a handshake takes three or four turns of each side
 ANYTHING: Final = "ALL:@SECLEVEL=0"  # level 0 lets weak keys and TLS 1.1 through
 
 
@@ -54,6 +55,10 @@ class Presenting:
         with self._showing(context):
             yield
 
+    def can_offer(self, version: ssl.TLSVersion) -> bool:
+        """Tell whether the TLS library of this machine speaks a version at all: where it is switched off, nobody can be seen to refuse it."""
+        return _shake_hands(only_version(client_context(self.files), version), only_version(server_context(self.files), version))
+
     @contextlib.contextmanager
     def _showing(self, context: ssl.SSLContext) -> Iterator[None]:
         before, self.context = self.context, context
@@ -84,6 +89,34 @@ def bad_client_contexts(pki: Pki, side: str = "server") -> Mapping[str, ssl.SSLC
     contexts[CBC_ONLY] = _tls_1_2(careless_context(good), f"{_CBC_SUITES}:@SECLEVEL=0")
     contexts[PLAIN_1_2] = _tls_1_2(client_context(good), f"{MUST_HAVE_SUITE}:@SECLEVEL=2")
     return MappingProxyType(contexts)
+
+
+def switched_off(pki: Pki, side: str = "server") -> frozenset[str]:
+    """Return the names of :func:`bad_client_contexts` that the TLS library of this machine cannot play: it has their version or suites switched off.
+
+    A server that takes anything is called with each. Whoever refuses such a client cannot be told from a client that offers nothing.
+    """
+    clients, server = bad_client_contexts(pki, side), load_files(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pki.files_of(side), ANYTHING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        server.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    return frozenset(name for name in (OLDEST_VERSION, OLD_VERSION, RSA_EXCHANGE, CBC_ONLY) if not _shake_hands(clients[name], server))
+
+
+def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> bool:
+    """Tell whether two contexts shake hands in memory, over no network."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(to_client, to_server, server_hostname="localhost"), server.wrap_bio(to_server, to_client, server_side=True)]
+    for _ in range(_FLIGHTS):
+        for end in tuple(ends):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError:
+                return False
+            ends.remove(end)
+    return not ends
 
 
 def careless_context(files: TlsFiles) -> ssl.SSLContext:

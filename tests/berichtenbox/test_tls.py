@@ -450,9 +450,14 @@ def test_hanging_up_before_and_after_serving_harms_nobody(live, certificates):
     presenting.hang_up()
     with running(live, tls=presenting) as urls:
         presenting.hang_up()
-        httpx.get(urls.control + "/klok", verify=client_context(certificates.files_of("server")))
+        answer = httpx.get(urls.control + "/klok", verify=client_context(certificates.files_of("server")))
+    before = presenting.context
     with presenting.only(ssl.TLSVersion.TLSv1_3):
-        pass
+        shown = presenting.context
+
+    assert answer.status_code == 200
+    assert shown is not before
+    assert presenting.context is before
 
 
 # -- traffic ---------------------------------------------------------------------------------------------------------------------------------
