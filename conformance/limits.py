@@ -17,8 +17,10 @@ from conformance import specs
 _REQUIRED = frozenset({"value", "unit", "source", "certainty"})
 _OPTIONAL = frozenset({"sno", "note"})
 _CERTAINTIES = frozenset({"bevestigd", "gemeld", "aanname"})
-_DURATIONS = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": timedelta(minutes=1)}
-_COUNTS = frozenset({"berichten", "bijlagen", "bytes", "characters", "digits", "offers"})
+_DURATIONS = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": timedelta(minutes=1), "seconds": timedelta(seconds=1)}
+_COUNTS = frozenset({"berichten", "bijlagen", "BSNs", "bytes", "characters", "digits", "offers", "requests"})
+_CLOCK = "o'clock"  # a whole hour of the Dutch clock: not a duration, and not a count
+_CLOCK_MAX = 23
 _SNO_ID = re.compile(r"SNO-[A-Z]{3}-[0-9]{2}")
 
 
@@ -35,8 +37,8 @@ class LimitsError(ValueError):
 class Limits:
     """Every number of the koppelvlak that a rule or a case needs.
 
-    Lengths are characters (code points), sizes are bytes, durations are ``timedelta``. The source, the certainty and the SNO norm of each stand in
-    ``specs/limits.toml``.
+    Lengths are characters (code points), sizes are bytes, durations are ``timedelta``, a time of day is a whole hour of the Dutch clock (0-23).
+    The source, the certainty and the SNO norm of each stand in ``specs/limits.toml``.
     """
 
     berichten_per_batch_min: int
@@ -63,6 +65,17 @@ class Limits:
     herlevering_window: timedelta
     herlevering_advice: timedelta
     offers_max: int
+    abonnement_within: timedelta
+    abonnement_alles_per_night: int
+    abonnement_lijst_per_night: int
+    abonnement_mutaties_per_night: int
+    abonnement_bsns_max: int
+    night_from: int
+    night_until: int
+    abonnement_check_max_age: timedelta
+    validatie_klanten_max: int
+    validatie_per_hour: int
+    validatie_within: timedelta
 
 
 @cache
@@ -101,9 +114,11 @@ def _value(file: str, name: str, entry: Any) -> int | timedelta:
         raise LimitsError(file, name, f"value must be a whole number of at least 1, not {value!r}")
     if unit in _DURATIONS:
         return _DURATIONS[unit] * value
-    if unit in _COUNTS:
+    if unit == _CLOCK and value > _CLOCK_MAX:
+        raise LimitsError(file, name, f"value must be an hour of the day of at most {_CLOCK_MAX}, not {value!r}")
+    if unit in _COUNTS or unit == _CLOCK:
         return value
-    raise LimitsError(file, name, f"unit must be one of {', '.join(sorted(_COUNTS | _DURATIONS.keys()))}, not {unit!r}")
+    raise LimitsError(file, name, f"unit must be one of {', '.join(sorted({*_COUNTS, *_DURATIONS, _CLOCK}))}, not {unit!r}")
 
 
 def _check_provenance(file: str, name: str, entry: Mapping[str, Any]) -> None:

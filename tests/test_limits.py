@@ -50,6 +50,17 @@ def read(tmp_path):
         ("herlevering_window", timedelta(hours=24)),
         ("herlevering_advice", timedelta(days=6)),
         ("offers_max", 10),
+        ("abonnement_within", timedelta(hours=4)),
+        ("abonnement_alles_per_night", 225),
+        ("abonnement_lijst_per_night", 150),
+        ("abonnement_mutaties_per_night", 150),
+        ("abonnement_bsns_max", 1_000_000),
+        ("night_from", 23),
+        ("night_until", 7),
+        ("abonnement_check_max_age", timedelta(days=7)),
+        ("validatie_klanten_max", 250),
+        ("validatie_per_hour", 1000),
+        ("validatie_within", timedelta(seconds=30)),
     ],
 )
 def test_number_is_that_of_the_koppelvlak(name, value):
@@ -88,6 +99,7 @@ def test_shipped_file_reads_from_any_place(read):
         ("value = 50\n", "value = true\n", r"\[onderwerp_max\]: value must be a whole number of at least 1, not True"),
         ('value = 50\nunit = "characters"', 'value = 50\nunit = "el"', r"\[onderwerp_max\]: unit must be one of .*, not 'el'"),
         ('value = 50\nunit = "characters"', 'value = 50\nunit = "days"', r"\[onderwerp_max\]: its unit gives timedelta"),
+        ("value = 23\n", "value = 24\n", r"\[night_from\]: value must be an hour of the day of at most 23, not 24"),
         ('source = "XSD berichten, Onderwerp"', 'source = " "', r"\[onderwerp_max\]: source must be a text"),
         ('source = "XSD berichten, Onderwerp"', "source = 3", r"\[onderwerp_max\]: source must be a text"),
         (

@@ -24,7 +24,7 @@ LAYERS = (
     {"catalogue", "limits", "toml_lines"},
     {"coverage_file"},
     {"messages"},
-    {"rules", "strategies", "speccompare"},
+    {"rules", "sno", "strategies", "speccompare"},
     {"transport"},
     {"berichtenbox", "afnemer"},
     {"profile_keys"},
@@ -136,11 +136,11 @@ def test_nothing_imports_cases():
     assert {room_of_file(module) for module in importers} <= {"cases"}
 
 
-@pytest.mark.parametrize("room", ["messages", "rules"])
+@pytest.mark.parametrize("room", ["messages", "rules", "sno"])
 @pytest.mark.parametrize("library", ["starlette", "uvicorn", "httpx", "sqlalchemy", "sqlite3", "pytest"])
-def test_messages_and_rules_are_pure(room, library):
+def test_messages_and_norms_are_pure(room, library):
     """
-    Messages and rules know no server, no database and no pytest.
+    Messages, rules and the norms of the SNO know no server, no database and no pytest.
     """
     importers = [module.name for module in modules(room) if any(is_in(name, library) for name in imports(module))]
 
