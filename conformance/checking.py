@@ -1,7 +1,7 @@
 """Grades files with messages in them by the rules alone: no connection, no history, no other message.
 
-Understood are a GLOBE-R-BV-Request and a GLOBE-R-BV-Result in XML, gzipped or not, the JSON of the adapter that carries one, and MIME whose
-parts do.
+Understood are a GLOBE-R-BV-Request, a GLOBE-R-BV-Result, a GLOBE-R-A-Request and a GLOBE-R-A-Result in XML, gzipped or not, the JSON of the
+adapter that carries one, and MIME whose parts do. The root element says which it is.
 """
 
 import email
@@ -14,11 +14,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from conformance.messages.abonnement import AbonnementAanvraag, names
 from conformance.messages.batch import Batch
 from conformance.messages.envelope import Action, Envelope
 from conformance.messages.guard import DEFAULT
 from conformance.messages.unpack import PackedTooMuch, unpack
+from conformance.messages.unpack_stream import unpack_stream
 from conformance.messages.verwerkingsbericht import Verwerkingsbericht
+from conformance.rules.abonnement import NEEDS_REQUEST, grade_aanvraag, grade_antwoord, on_aanvraag, on_aanvraag_envelope
 from conformance.rules.findings import Connection, Finding, Grading, Knowledge, quoted
 from conformance.rules.grading import NOTHING_KNOWN, Reading, grade_offer, grade_reading, grade_result
 from conformance.rules.registry import Rules, on_batch, on_bericht, on_envelope, on_result
@@ -36,7 +39,7 @@ _NESTING: Final = re.compile(rb"(?im)^content-type:\s*(?:multipart|message)/")
 _DELIMITER: Final = re.compile(rb"--([^\r\n]{1,200})\r?\n")
 _MOMENT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 # With this every rule that waits for context would speak: whichever speaks now and not otherwise, needs context.
-_ALL_KNOWN: Final = Knowledge(_MOMENT, Connection("", "", "", frozenset()), {}, {}, {}, frozenset(), ("", frozenset()))
+_ALL_KNOWN: Final = Knowledge(_MOMENT, Connection("", "", "", frozenset()), {}, {}, {}, frozenset(), ("", frozenset()), frozenset())
 
 
 class Kind(StrEnum):
@@ -44,12 +47,21 @@ class Kind(StrEnum):
 
     OFFER = "GLOBE-R-BV-Request"
     RESULT = "GLOBE-R-BV-Result"
+    AANVRAAG = "GLOBE-R-A-Request"
+    ANTWOORD = "GLOBE-R-A-Result"
     MESSAGE_REQUEST = "MessageRequest"
     MESSAGE = "Message"
     MIME = "MIME"
 
 
-_ROOTS: Final = {b"Berichten": Kind.OFFER, b"BerichtVerwerkResponse": Kind.RESULT}
+_ROOTS: Final = {
+    b"Berichten": Kind.OFFER,
+    b"BerichtVerwerkResponse": Kind.RESULT,
+    names().aanvraag.encode(): Kind.AANVRAAG,
+    names().antwoord.encode(): Kind.ANTWOORD,
+}
+_OF_ACTION: Final[dict[str, Kind]] = {Action.A_REQUEST: Kind.AANVRAAG, Action.A_RESULT: Kind.ANTWOORD}
+_ROOT_NAMES: Final = " or ".join(root.decode() for root in _ROOTS)
 
 
 class UnreadableFile(ValueError):  # noqa: N818  # names the thing that is wrong
@@ -113,13 +125,22 @@ def _check(data: bytes, name: str) -> _Checked:
 
 def _check_document(data: bytes, name: str) -> _Checked:
     """Grade a file of its own: whoever kept it may have packed it."""
-    unpacked = _unpacked(data, name)
-    root = _root_of(unpacked)
-    if root not in _ROOTS:
+    root = _root_in(data, name)
+    kind = _ROOTS.get(root)
+    unpacked = data if kind is Kind.ANTWOORD else _unpacked(data, name)
+    if kind is None:
         seen = f"the root is {quoted(root.decode('ascii', 'replace'))}" if root else "no XML begins here"
         hint = "give a message of the koppelvlak: XML, gzip, JSON or MIME"
-        raise UnreadableFile(name, f"{seen}, expected Berichten or BerichtVerwerkResponse", hint)
-    return _check_offer(unpacked) if _ROOTS[root] is Kind.OFFER else _check_result(data)
+        raise UnreadableFile(name, f"{seen}, expected {_ROOT_NAMES}", hint)
+    return _check_message(kind, data if kind is Kind.RESULT else unpacked)
+
+
+def _check_message(kind: Kind, data: bytes, envelope: Envelope | None = None) -> _Checked:
+    if kind is Kind.AANVRAAG:
+        return _check_aanvraag(data, envelope)
+    if kind is Kind.ANTWOORD:
+        return _check_antwoord(data)
+    return _check_result(data) if kind is Kind.RESULT else _check_offer(data, envelope)
 
 
 def _root_of(data: bytes) -> bytes:
@@ -128,12 +149,29 @@ def _root_of(data: bytes) -> bytes:
     return found[1] if found else b""
 
 
+def _root_in(data: bytes, name: str) -> bytes:
+    """Return the name of the root of a document that may be packed: an answer on an abonnementaanvraag is too large to unpack whole."""
+    head = b""
+    try:
+        for piece in unpack_stream((data,)):
+            head += piece[:_SNIFFED]
+            if len(head) >= _SNIFFED:
+                break
+    except PackedTooMuch as error:
+        raise _unpackable(error, name) from None
+    return _root_of(head)
+
+
 def _unpacked(data: bytes, name: str) -> bytes:
     try:
         return unpack(data, DEFAULT.size)
     except PackedTooMuch as error:
-        what, _, hint = str(error).partition(": ")
-        raise UnreadableFile(name, what, hint) from None
+        raise _unpackable(error, name) from None
+
+
+def _unpackable(error: PackedTooMuch, name: str) -> UnreadableFile:
+    what, _, hint = str(error).partition(": ")
+    return UnreadableFile(name, what, hint)
 
 
 def _check_offer(data: bytes, envelope: Envelope | None = None) -> _Checked:
@@ -144,6 +182,21 @@ def _check_offer(data: bytes, envelope: Envelope | None = None) -> _Checked:
 def _check_result(data: bytes) -> _Checked:
     grading, result = grade_result(data)
     return _Checked(Kind.RESULT, grading, _waiting_for_result(result))
+
+
+def _check_aanvraag(data: bytes, envelope: Envelope | None = None) -> _Checked:
+    grading, aanvraag = grade_aanvraag(data, envelope=envelope)
+    return _Checked(Kind.AANVRAAG, grading, _waiting_for_aanvraag(aanvraag, envelope))
+
+
+def _check_antwoord(data: bytes) -> _Checked:
+    grading, antwoord = grade_antwoord(data)
+    return _Checked(Kind.ANTWOORD, grading, frozenset() if antwoord is None else NEEDS_REQUEST)
+
+
+def _waiting_for_aanvraag(aanvraag: AbonnementAanvraag | None, envelope: Envelope | None) -> frozenset[str]:
+    waiting = frozenset(rule.requirement for rule in on_aanvraag_envelope) if envelope is None else frozenset[str]()
+    return waiting if aanvraag is None else waiting | _waiting(on_aanvraag, (aanvraag,))
 
 
 def _waiting_for_offer(batch: Batch | None, envelope: Envelope | None) -> frozenset[str]:
@@ -189,14 +242,17 @@ def _envelope_of(data: bytes) -> tuple[Kind, Envelope]:
 
 
 def _check_request(envelope: Envelope, name: str) -> _Checked:
-    """Grade the first part as an offer, with its envelope; that there is one part is a requirement of its own."""
+    """Grade the first part, with its envelope, as the request that it is; that there is one part is a requirement of its own."""
     if not envelope.parts:
         grading = grade_reading(Reading(None, Grading()), NOTHING_KNOWN, envelope)
         return _Checked("no payload", grading, _waiting_for_offer(None, envelope))
     payload = envelope.parts[0].content
-    if envelope.action == Action.BV_RESULT or _root_of(_unpacked(payload, name)) == b"BerichtVerwerkResponse":
+    if envelope.action == Action.BV_RESULT:
         return _check_result(payload)
-    return _check_offer(payload, envelope)
+    kind = _ROOTS.get(_root_in(payload, name)) or _OF_ACTION.get(envelope.action, Kind.OFFER)
+    if kind is not Kind.ANTWOORD:
+        _unpacked(payload, name)
+    return _check_message(kind, payload, envelope)
 
 
 # -- MIME ------------------------------------------------------------------------------------------------------------------------------------
@@ -236,9 +292,11 @@ def _with_head(data: bytes) -> bytes:
 def _parts(parts: Iterable[bytes], name: str) -> Iterator[_Checked]:
     """Grade the parts that hold a message, as they are on the wire; the SOAP envelope of an ebMS message is none."""
     for number, content in enumerate(parts, 1):
-        kind = _ROOTS.get(_root_of(_unpacked(content, name)))
+        kind = _ROOTS.get(_root_in(content, name))
+        if kind is not Kind.ANTWOORD:
+            _unpacked(content, name)
         if kind is not None:
-            checked = _check_offer(content) if kind is Kind.OFFER else _check_result(content)
+            checked = _check_message(kind, content)
             findings = tuple(replace(finding, where=f"part {number}: {finding.where}") for finding in checked.grading.findings)
             yield replace(checked, grading=replace(checked.grading, findings=findings))
 
@@ -247,7 +305,7 @@ def _joined(checked: Iterable[_Checked], name: str) -> _Checked:
     """Return what several messages came to together."""
     found = list(checked)
     if not found:
-        hint = "one part must have the root Berichten or BerichtVerwerkResponse"
+        hint = f"one part must have the root {_ROOT_NAMES}"
         raise UnreadableFile(name, "none of its parts is a message of the koppelvlak", hint)
     findings = tuple(finding for item in found for finding in item.grading.findings)
     decided = frozenset[str]().union(*(item.grading.decided for item in found))

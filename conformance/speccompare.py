@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from conformance import specs
+from conformance.messages.abonnement import listed_names
 from conformance.messages.guard import Limits, XmlRefused, etree, local_name, parse
 
 Element = etree._Element  # noqa: SLF001  # lxml has no public name for it
@@ -168,8 +169,17 @@ def _judge(listed: _Official, member: str, package: "_Schemas") -> FileReport:
         differences: tuple[Difference, ...] = (Difference(f"/{listed.name}", "sha256", listed.sha256, sha256),)
     else:
         differences = _differences(_built_in().facts(listed.built_in), package.facts(member))
+        if listed.sketch:
+            differences += _absent_names(listed.built_in, member, package)
     state = State.DIFFERS if differences else State.AGREES
     return FileReport(listed.name, state, member, listed.built_in, identical, listed.decides, differences)
+
+
+def _absent_names(built_in: str, member: str, package: "_Schemas") -> tuple[Difference, ...]:
+    """Return the names of ``specs/abonnementen.toml`` that our sketch has and their schema has not: there they have to be changed."""
+    ours, theirs = _built_in().texts(built_in), package.texts(member)
+    absent = [name for name in listed_names().values() if name.text in ours - theirs]
+    return tuple(Difference("/abonnementen.toml", "name", f"{name.text} ({name.certainty})", "absent") for name in absent)
 
 
 def _imports_are_known(member: str, package: "_Schemas") -> bool:
@@ -303,6 +313,12 @@ class _Schemas:
             return frozenset()
         root = self.root(name)
         return frozenset(f"{{{root.get('targetNamespace', '')}}}{child.get('name')}" for child in root.iterchildren(f"{_XS}element"))
+
+    def texts(self, name: str) -> frozenset[str]:
+        """Return every name, value and namespace that a file and all that it refers to declare."""
+        roots = [self.root(reached) for reached in self.reached(name) if reached is not None]
+        elements = [element for root in roots for element in root.iter("*")]
+        return frozenset(element.get(key, "") for element in elements for key in ("name", "value", "targetNamespace"))
 
     def reached(self, name: str) -> list[str | None]:
         """Return the file and all that it includes or imports; ``None`` stands for one that is not there."""

@@ -6,6 +6,7 @@ The documents obey the schema, not every rule of the koppelvlak: that is what th
 
 import base64
 import datetime as dt
+import gzip
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
@@ -13,7 +14,9 @@ from typing import Final, cast
 
 from hypothesis import strategies as st
 
+from conformance.messages.abonnement import AbonnementAanvraag, plain_antwoord
 from conformance.messages.batch import NS_BATCH, NS_BERICHT
+from conformance.messages.bsns import BsnList
 from conformance.messages.guard import etree, local_name, parse
 from conformance.messages.identities import reserved_test_bsns
 from conformance.messages.verwerkingsbericht import COUNTERS, NS_RESULT, VerwerkingsCode
@@ -115,8 +118,7 @@ def batches() -> st.SearchStrategy[bytes]:
 
     Every GebruikerID is a reserved test BSN; the BatchID of each bericht repeats the one of the batch.
     """
-    oins = st.integers(0, 10**9 - 1).map(lambda number: f"00000099{number:09d}000")
-    kop = _fields(BatchID=_guids(), AanmaakDatum=_moments(), BerichtLeverancierID=st.one_of(oins, _texts(1, 25)))
+    kop = _fields(BatchID=_guids(), AanmaakDatum=_moments(), BerichtLeverancierID=st.one_of(_oins(), _texts(1, 25)))
     bericht = st.tuples(_bericht_fields(), st.lists(_bijlage_fields(), max_size=2))
     return st.builds(_batch, kop, st.lists(bericht, min_size=1, max_size=3), st.sampled_from((_NO_PREFIXES, ("v", "b"), ("ns1", "ns2"))))
 
@@ -184,6 +186,33 @@ def _result(kop: tuple[Field, ...], berichten: list[tuple[tuple[Field, ...], str
             bericht[-1].text = None
             bericht[-1].set(f"{{{_XSI}}}nil", "true")
     return _write(root)
+
+
+@cache
+def abonnement_aanvragen() -> st.SearchStrategy[bytes]:
+    """Return a strategy for schema-valid GLOBE-R-A-Request documents, in UTF-8: for all, for a list of up to five BSNs, or for what changed.
+
+    Every BSN is a reserved test BSN; one may stand in a list twice.
+    """
+    lists = st.lists(st.sampled_from(reserved_test_bsns()), min_size=1, max_size=5).map(lambda bsns: (BsnList.of(bsns), None))
+    asked = st.one_of(st.just((None, None)), lists, _moments().map(lambda moment: (None, moment)))
+    verzoek_ids = st.one_of(_guids(), _texts(0, 40))
+    return st.builds(lambda oin, verzoek_id, what: AbonnementAanvraag(oin, verzoek_id, *what).to_xml(), _oins(), verzoek_ids, asked)
+
+
+@cache
+def abonnement_antwoorden() -> st.SearchStrategy[bytes]:
+    """Return a strategy for GLOBE-R-A-Result documents that satisfy our sketch of its schema: packed or not, with up to five lines.
+
+    Every BSN is a reserved test BSN; one may have several lines, with either status.
+    """
+    rows = st.lists(st.tuples(st.sampled_from(reserved_test_bsns()).map(int), st.booleans()), max_size=5)
+    plain = st.builds(plain_antwoord, _oins(), st.one_of(_guids(), _texts(0, 40)), rows)
+    return st.builds(lambda document, pack: pack(document), plain, st.sampled_from((bytes, gzip.compress)))
+
+
+def _oins() -> st.SearchStrategy[str]:
+    return st.integers(0, 10**9 - 1).map(lambda number: f"00000099{number:09d}000")
 
 
 def mutated(documents: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:

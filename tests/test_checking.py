@@ -9,6 +9,8 @@ import pytest
 
 from conformance import checking
 from conformance.checking import UnreadableFile, check_file
+from conformance.messages.abonnement import AbonnementAanvraag, plain_antwoord
+from conformance.messages.bsns import BsnList
 from conformance.messages.envelope import Action, Part
 from conformance.transport.adapter import StoredMessage, write_message, write_message_request
 
@@ -195,7 +197,7 @@ def test_packed_and_encoded_parts_survive(result):
         (b"{" + b'"a":{' * 100_000, "no JSON of the adapter"),
         (b'{"properties": {"fromParty": 1}}', "no JSON of the adapter: the adapter answered something"),
         (b"\x1f\x8bnonsense", "the gzip file is broken"),
-        (gzip.compress(b"\0" * 111_000_000, 1), "unpacks to more than"),
+        (gzip.compress(b"\0" * 111_000_000, 1, mtime=0), "unpacks to more than"),
         (b"Subject: a letter\r\n\r\ntext", "MIME headers, but no multipart"),
         (b"Content-Type: multipart/related\r\n\r\n--x", "MIME headers, but no multipart"),
         (b"X: " + b"y" * 70_000, "MIME headers, but no multipart"),
@@ -248,3 +250,90 @@ def test_json_quotes_no_bsn(envelope):
         check_file(json.dumps(request).encode(), "file")
 
     assert "999990019" not in str(caught.value)
+
+
+# -- the abonnementservices --------------------------------------------------------------------------------------------------------------------
+
+OIN = "00000099000000001000"
+ASKED = AbonnementAanvraag(OIN, "6ba7b810-9dad-11d1-80b4-00c04fd430c8", BsnList.of(["999990019", "999990019"]))
+ANSWER = plain_antwoord(OIN, ASKED.verzoek_id, [(999990019, True), (999990019, False)])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_abonnementaanvraag_is_graded(pack):
+    """
+    A GLOBE-R-A-Request is recognised by its root; what it needs more for is named.
+    """
+    checked = check_file(pack(ASKED.to_xml()), "aanvraag.xml")
+
+    assert (checked.kind, [finding.requirement for finding in checked.findings]) == ("GLOBE-R-A-Request", ["ABO-010"])
+    assert checked.needs_context == {"ABO-013"}
+
+
+def test_broken_abonnementaanvraag_is_a_finding():
+    """
+    What breaks off is told by its root.
+    """
+    checked = check_file(ASKED.to_xml()[:-9], "aanvraag.xml")
+
+    assert [finding.requirement for finding in checked.findings] == ["ABO-001"]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_abonnementantwoord_is_graded(pack):
+    """
+    A GLOBE-R-A-Result, packed or not, is graded on what it says itself.
+    """
+    checked = check_file(pack(ANSWER), "antwoord")
+
+    assert (checked.kind, [finding.requirement for finding in checked.findings]) == ("GLOBE-R-A-Result", ["ABO-066"])
+    assert checked.needs_context == {"ABO-061", "ABO-063", "ABO-065", "ABO-067"}
+
+
+def test_abonnementantwoord_is_not_unpacked_whole():
+    """
+    An answer may unpack to more than any other message does.
+    """
+    rows = b"<Abonnement><BSN>999990019</BSN><Status>Actief</Status></Abonnement>" + b" " * 2_000
+    packed = gzip.compress(ANSWER.replace(b"<Abonnementen>", b"<Abonnementen>" + rows * 60_000), 1)
+
+    assert [finding.requirement for finding in check_file(packed, "antwoord").findings] == ["ABO-066"]
+
+
+def test_broken_abonnementantwoord_needs_nothing_more():
+    """
+    Of an answer that cannot be read, knowing the request tells nothing.
+    """
+    checked = check_file(ANSWER[:-9], "antwoord")
+
+    assert ([finding.requirement for finding in checked.findings], checked.needs_context) == (["ABO-062"], frozenset())
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "kind", "found"),
+    [
+        (Action.A_REQUEST, ASKED.to_xml(), "GLOBE-R-A-Request", ["ABO-010"]),
+        (Action.BV_REQUEST, ASKED.to_xml(), "GLOBE-R-A-Request", ["ABO-010", "ABO-013"]),
+        (Action.A_REQUEST, b"<x", "GLOBE-R-A-Request", ["ABO-001"]),
+        (Action.A_RESULT, gzip.compress(ANSWER, mtime=0), "GLOBE-R-A-Result", ["ABO-066"]),
+        (Action.A_RESULT, b"<x/>", "GLOBE-R-A-Result", ["ABO-062"]),
+    ],
+)
+def test_message_request_of_the_abonnementservices(envelope, action, payload, kind, found):
+    """
+    In JSON the root decides, and where it is none the action.
+    """
+    data = write_message_request(replace(envelope, action=action, parts=(Part(payload),)))
+
+    checked = check_file(data, "x.json")
+
+    assert (checked.kind, [finding.requirement for finding in checked.findings]) == (f"MessageRequest with {kind}", found)
+
+
+def test_mime_with_an_abonnementantwoord():
+    """
+    A packed answer is one of the parts of an ebMS message.
+    """
+    checked = check_file(mime(SOAP, gzip.compress(ANSWER)), "x.mime")
+
+    assert checked.kind == "MIME with GLOBE-R-A-Result"

@@ -127,6 +127,18 @@ def test_our_own_schemas_agree_in_other_bytes(tmp_path):
     assert report(comparison, "xsd1.xsd").state is State.MISSING
 
 
+def test_a_name_of_the_abonnementservices_that_is_not_in_the_package_is_told(tmp_path):
+    """
+    Whoever has the real schema reads which names of specs/abonnementen.toml have to be changed.
+    """
+    files = changed(ours(), "AbonnementAntwoord.xsd", 'name="Status"', 'name="Stand"')
+
+    found = report(compare(package(tmp_path, files)), "AbonnementAntwoord.xsd")
+
+    assert found.state is State.DIFFERS
+    assert Difference("/abonnementen.toml", "name", "Status (aanname)", "absent") in found.differences
+
+
 def test_the_package_agrees_when_all_that_decides_does(tmp_path, monkeypatch):
     """
     Examples and new files do not count; each schema does.

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from conformance import strategies
 from conformance.messages.guard import etree, local_name, parse, schema
 from conformance.messages.identities import reserved_test_bsns
+from conformance.messages.unpack import unpack
 
 FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BATCH = (
@@ -54,6 +55,27 @@ def test_a_verwerkingsbericht_is_valid(document):
 
 
 @FAST
+@given(strategies.abonnement_aanvragen())
+def test_an_abonnementaanvraag_is_valid(document):
+    """
+    Each request satisfies our sketch of its schema, and names only reserved test BSNs.
+    """
+    root = parse(document)
+
+    assert schema("abonnement-aanvraag.xsd").validate(root)
+    assert {element.text for element in root.iter("BSN")} <= set(reserved_test_bsns())
+
+
+@FAST
+@given(strategies.abonnement_antwoorden())
+def test_an_abonnementantwoord_is_valid(document):
+    """
+    Each answer, packed or not, satisfies our sketch of its schema.
+    """
+    assert schema("abonnement-antwoord.xsd").validate(parse(unpack(document)))
+
+
+@FAST
 @given(strategies.mutated(st.one_of(strategies.batches(), strategies.results())))
 def test_a_mutated_document_can_still_be_read(document):
     """
@@ -68,6 +90,8 @@ def test_a_strategy_is_built_once():
     """
     assert strategies.batches() is strategies.batches()
     assert strategies.results() is strategies.results()
+    assert strategies.abonnement_aanvragen() is strategies.abonnement_aanvragen()
+    assert strategies.abonnement_antwoorden() is strategies.abonnement_antwoorden()
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def command(files: tuple[str, ...], lang: str, *, as_json: bool) -> int:
     """Grade message files with the rules.
 
-    A FILE holds a GLOBE-R-BV-Request or a GLOBE-R-BV-Result: XML, gzipped or
-    not, the JSON of the adapter, or MIME. `-` is stdin.
+    A FILE holds a GLOBE-R-BV-Request or -Result, or a GLOBE-R-A-Request or
+    -Result: XML, gzipped or not, the JSON of the adapter, or MIME. `-` is stdin.
 
     Exit codes: 0 no MUST that is sure is broken, 1 one is,
     2 a file cannot be read as a message.

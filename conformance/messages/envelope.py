@@ -1,7 +1,7 @@
 """What travels around a payload: parties, roles, service, action and ids, in the flat spelling of the adapter face."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -15,6 +15,8 @@ class Action(StrEnum):
 
     BV_REQUEST = "GLOBE-R-BV-Request"
     BV_RESULT = "GLOBE-R-BV-Result"
+    A_REQUEST = "GLOBE-R-A-Request"
+    A_RESULT = "GLOBE-R-A-Result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +63,26 @@ class Envelope:
             "action": self.action,
         }
         return {key: value for key, value in fields.items() if value is not None}
+
+
+def payload_of(envelope: Envelope) -> bytes:
+    """Return the payload that is to be read: the first part that looks like XML, else the first part, else nothing."""
+    for part in envelope.parts:
+        if part.content.lstrip()[:1] == b"<":
+            return part.content
+    return envelope.parts[0].content if envelope.parts else b""
+
+
+def answering(envelope: Envelope, logius_party: str, action: str, reference: str | None, parts: tuple[Part, ...]) -> Envelope:
+    """Return the envelope, without a MessageId, of what Logius answers to a message of an Afnemer: the parties and roles change places."""
+    return replace(
+        envelope,
+        from_party=logius_party,
+        from_role=ROLE_LOGIUS,
+        to_party=envelope.from_party,
+        to_role=ROLE_AFNEMER,
+        action=action,
+        message_id=None,
+        ref_to_message_id=reference,
+        parts=parts,
+    )

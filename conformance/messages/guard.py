@@ -5,11 +5,13 @@ No DTD, no entities, no network. Nobody else imports lxml, so every switch that 
 
 import re
 import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from itertools import islice
-from typing import NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from lxml import etree
 
@@ -20,12 +22,16 @@ __all__ = [
     "Limits",
     "Refusal",
     "SchemaError",
+    "XmlInvalid",
     "XmlRefused",
+    "check_limits",
+    "encoding_of",
     "etree",
     "local_name",
     "parse",
     "schema",
     "schema_errors",
+    "stream",
 ]
 
 _ENCODINGS = frozenset(
@@ -53,6 +59,19 @@ _LONG_NUMBER = re.compile(r"\d{8,}")  # may be a BSN, also within a name
 _VALUE_KINDS = re.compile(r"SCHEMAV_CVC_(?:DATATYPE|(?:MIN|MAX)?LENGTH|PATTERN|ENUMERATION|FACET)")
 _QUOTED_VALUE = re.compile(r"(^|: |[Vv]alue |\[)'.*'(?= is |\] in )", re.DOTALL)
 _LONGEST_MESSAGE = 600  # libxml2 quotes values up to 64 KB, then cuts off the closing quote
+_PIECE = 65_536  # bytes of a streamed document that are parsed at a time
+_MOST_UNNAMED = 20_000  # tags of a streamed document between two elements that are asked for: they stay in memory until then
+_MOST_ERRORS = 200
+_ABOUT = re.compile(r"Element '(?:\{([^}]*)\})?([^']*)'")
+_SWITCHES: Final[dict[str, Any]] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "dtd_validation": False,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
 _COUNT_ATTRIBUTES = etree.XPath("count(//@*)")
 
 
@@ -78,6 +97,14 @@ class XmlRefused(ValueError):  # noqa: N818  # the sentence reads "XML refused"
         self.line = line
 
 
+class XmlInvalid(ValueError):  # noqa: N818  # the sentence reads "XML invalid"
+    """A streamed document that was read to its end, or far enough, and is not valid: ``errors`` say what the schema has against it."""
+
+    def __init__(self, errors: "tuple[SchemaError, ...]") -> None:
+        super().__init__(f"the document is not valid: {errors[0].text}")
+        self.errors = errors
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a document may cost: bytes, markup (tags and the like), depth and attributes."""
@@ -93,16 +120,8 @@ DEFAULT = Limits()
 
 def parse(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
     """Return the root element of ``data``; raises :class:`XmlRefused` for anything hostile or broken."""
-    _check_before(data, limits)
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
+    check_limits(data, limits)
+    parser = etree.XMLParser(**_SWITCHES)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
@@ -113,7 +132,8 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
     return root
 
 
-def _check_before(data: bytes, limits: Limits) -> None:
+def check_limits(data: bytes, limits: Limits = DEFAULT) -> None:
+    """Raise :class:`XmlRefused` for what can be refused without parsing: too many bytes or tags, a DOCTYPE, an encoding that is not read."""
     if len(data) > limits.size:
         raise XmlRefused(Refusal.TOO_LARGE, f"the document has {len(data)} bytes, at most {limits.size} are read")
     if len(data) > limits.markup:  # fewer bytes cannot hold so many
@@ -143,6 +163,15 @@ def _check_head(data: bytes) -> None:
         raise XmlRefused(Refusal.ENCODING, "the document declares an encoding that is not read, or in too many words; use UTF-8")
 
 
+def encoding_of(data: bytes) -> str:
+    """Return the encoding in which a document says that it is written, in capitals."""
+    if b"\0" in data[:4]:
+        return "UTF-16"
+    declaration = data[:_LONGEST_DECLARATION].lstrip(_BYTE_ORDER_MARKS_AND_BLANKS).partition(b"?>")[0]
+    found = _DECLARED_ENCODING.search(declaration) if declaration.startswith(b"<?xml") else None
+    return found[1].decode("latin-1").upper() if found else "UTF-8"
+
+
 def _refuse_syntax(error: etree.XMLSyntaxError) -> NoReturn:
     text, line = _without_values(_POSITION.sub("", str(error.msg))), error.lineno or 0
     if "Text node too long" in text:
@@ -152,11 +181,14 @@ def _refuse_syntax(error: etree.XMLSyntaxError) -> NoReturn:
     raise XmlRefused(Refusal.NOT_WELL_FORMED, text, line) from None
 
 
-def _check_after(root: etree._Element, limits: Limits) -> None:
-    tree = root.getroottree()
-    if tree.docinfo.internalDTD is not None:
+def _check_no_doctype(root: etree._Element) -> None:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise XmlRefused(Refusal.DOCTYPE, "the document has a DOCTYPE; leave it out, none is needed")
-    attributes = int(_COUNT_ATTRIBUTES(root))
+
+
+def _check_after(root: etree._Element, limits: Limits) -> None:
+    _check_no_doctype(root)
+    attributes = int(cast("float", _COUNT_ATTRIBUTES(root)))
     if attributes > limits.attributes:
         raise XmlRefused(
             Refusal.TOO_MANY_ATTRIBUTES,
@@ -273,3 +305,130 @@ def _without_values(text: str) -> str:
     """Take the refused value out of a libxml2 message: it may be a BSN or a whole bijlage."""
     hidden = _LONG_NUMBER.sub("…", _QUOTED_VALUE.sub(r"\1'…'", " ".join(text.split())))
     return hidden if len(hidden) <= _LONGEST_MESSAGE else "a value that is too long to show is not valid"
+
+
+# -- documents that are too large to hold ------------------------------------------------------------------------------------------------------
+
+
+def stream(
+    chunks: Iterable[bytes], names: Sequence[str], limits: Limits = DEFAULT, schema: str | None = None
+) -> Iterator[tuple[str, etree._Element]]:
+    """Yield each element with one of these local names when it is complete, and last of all the root, with its name; in constant memory.
+
+    An element is emptied once others are asked for, so that none may hold another that is asked for. Its ancestors are there, its earlier siblings
+    may not be. ``limits`` count bytes, tags and attributes on the way (depth is bounded by libxml2, at 256). Raises :class:`XmlRefused` as soon as
+    the document turns out hostile or broken, which may be at its very end, and with a ``schema`` :class:`XmlInvalid` instead of yielding the root.
+    """
+    reader = _Streamed(names, limits, schema)
+    for piece in _pieces(chunks, limits):
+        yield from reader.feed(piece)
+    yield reader.close()
+
+
+def _pieces(chunks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
+    """Yield the document in pieces that hold no more than is wise to parse at once; its head is checked before the first."""
+    head, size = b"", 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limits.size:
+            raise XmlRefused(Refusal.TOO_LARGE, f"the document has more than {limits.size} bytes, which is not read")
+        if size - len(chunk) < _HEAD:
+            head += chunk
+            if size < _HEAD:
+                continue
+            _check_head(head)
+            chunk = head  # noqa: PLW2901  # what was kept back goes first
+        for start in range(0, len(chunk), _PIECE):
+            yield chunk[start : start + _PIECE]
+    if size < _HEAD:
+        _check_head(head)
+        yield head
+
+
+class _Streamed:
+    """A document on its way through the parser, and through that of its schema."""
+
+    def __init__(self, names: Sequence[str], limits: Limits, schema_name: str | None) -> None:
+        self.names = frozenset(names)
+        self.limits = limits
+        self.root: etree._Element | None = None
+        self.markup = self.attributes = self.unnamed = 0
+        self.parser = etree.XMLPullParser(events=("end",), tag=[f"{{*}}{name}" for name in names], **_SWITCHES)
+        # The errors of a parser that has a schema are not its own, so that a second one validates; it builds no tree.
+        self.validator = etree.XMLParser(target=cast("Any", _NoTree()), schema=schema(schema_name), **_SWITCHES) if schema_name else None
+
+    def feed(self, piece: bytes) -> Iterator[tuple[str, etree._Element]]:
+        """Parse a piece and yield what it completed."""
+        self._count(piece)
+        try:
+            self.parser.feed(piece)
+        except etree.XMLSyntaxError as error:
+            _refuse_syntax(error)
+        for _, found in self.parser.read_events():
+            element = cast("etree._Element", found)  # noqa: SLF001  # an end event has nothing else
+            self.unnamed = 0
+            if self.root is None:
+                self.root = element.getroottree().getroot()
+                _check_no_doctype(self.root)
+            yield local_name(element), element
+        self._prune()
+        self._validate(piece)
+
+    def close(self) -> tuple[str, etree._Element]:
+        """Return the root at the end of the document."""
+        try:
+            root: etree._Element = self.parser.close()
+        except etree.XMLSyntaxError as error:
+            _refuse_syntax(error)
+        _check_no_doctype(root)
+        if self.validator is not None and (errors := _streamed_errors(self.validator)):
+            raise XmlInvalid(errors)
+        return local_name(root), root
+
+    def _count(self, piece: bytes) -> None:
+        markup = piece.count(b"<")
+        self.markup += markup
+        self.unnamed += markup
+        self.attributes += len(_ATTRIBUTE.findall(piece))
+        if self.markup > self.limits.markup:
+            raise XmlRefused(Refusal.TOO_MANY_ELEMENTS, f"the document has more than {self.limits.markup} times '<', which is not read")
+        if self.attributes > self.limits.attributes:
+            raise XmlRefused(Refusal.TOO_MANY_ATTRIBUTES, f"the document has more than {self.limits.attributes} attributes, which is not read")
+
+    def _prune(self) -> None:
+        """Empty what was read, except an element that may still have to be yielded."""
+        node = self.root
+        while node is not None and len(node):
+            del node[:-1]
+            node = None if local_name(node[-1]) in self.names else node[-1]
+
+    def _validate(self, piece: bytes) -> None:
+        errors: tuple[SchemaError, ...] = ()
+        if self.validator is not None:
+            with suppress(etree.XMLSyntaxError):  # whatever is no XML was refused by the other parser, or is at the end
+                self.validator.feed(piece)
+            errors = _streamed_errors(self.validator)
+        if len(errors) == _MOST_ERRORS or (errors and self.unnamed > _MOST_UNNAMED):
+            raise XmlInvalid(errors)
+        if self.unnamed > _MOST_UNNAMED:
+            raise XmlRefused(Refusal.TOO_MANY_ELEMENTS, f"the document has more than {_MOST_UNNAMED} tags in a row of no known element")
+
+
+class _NoTree:
+    """The target of a parser that only validates."""
+
+    def close(self) -> None:
+        """Return nothing."""
+
+
+def _streamed_errors(validator: etree.XMLParser) -> tuple[SchemaError, ...]:
+    entries = list(validator.feed_error_log.filter_domains([etree.ErrorDomains.SCHEMASV]))
+    return tuple(_translate_streamed(entry) for entry in entries[:_MOST_ERRORS])
+
+
+def _translate_streamed(error: etree._LogEntry) -> SchemaError:
+    """Translate a complaint that has no tree behind it: what it is about stands in its text only."""
+    found = _ABOUT.match(error.message)
+    namespace, element = (found[1] or "", found[2]) if found else ("", "")
+    text = _without_values(error.message)
+    return SchemaError(_LONG_NUMBER.sub("…", element), element, namespace, parent="", kind=error.type_name, line=error.line, text=text, value="")

@@ -69,7 +69,8 @@ class Knowledge:
 
     ``received`` is the moment of receipt on the business clock; ``batches`` maps a lower-case BatchID to the lower-case BerichtIDs offered under it;
     ``earlier`` maps a lower-case BerichtID to what was offered before; ``message_ids`` holds the ebMS MessageIds seen before;
-    ``request`` is, for a result, the BatchID and the BerichtIDs of the batch that it answers.
+    ``request`` is, for a result, the BatchID and the BerichtIDs of the batch that it answers; ``verzoeken`` holds the VerzoekIds of earlier
+    abonnementaanvragen, in which case counts.
     """
 
     received: datetime | None = None
@@ -79,6 +80,7 @@ class Knowledge:
     earlier: Mapping[str, Earlier] | None = None
     message_ids: Container[str] | None = None
     request: tuple[str, frozenset[str]] | None = None
+    verzoeken: Container[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

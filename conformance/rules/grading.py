@@ -1,8 +1,7 @@
 """Grades a whole message: reads it, asks every rule, and says on which requirements it could decide."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from operator import attrgetter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from conformance.limits import limits
@@ -12,14 +11,16 @@ from conformance.messages.guard import DEFAULT, XmlRefused, etree, local_name, p
 from conformance.messages.unpack import PackedTooMuch, unpack
 from conformance.messages.verwerkingsbericht import SCHEMA as RESULT_SCHEMA
 from conformance.messages.verwerkingsbericht import Verwerkingsbericht, read_verwerkingsbericht
+from conformance.rules import abonnement as _abonnement_rules
 from conformance.rules import batch as _batch_rules
 from conformance.rules import bericht as _bericht_rules
 from conformance.rules import bijlage as _bijlage_rules
 from conformance.rules import envelope as _envelope_rules
 from conformance.rules import result as result_form
 from conformance.rules import structure
-from conformance.rules.findings import Finding, Grading, Knowledge, Objection, quoted
-from conformance.rules.registry import Rules, on_batch, on_bericht, on_envelope, on_result
+from conformance.rules.findings import Finding, Grading, Knowledge
+from conformance.rules.registry import on_batch, on_bericht, on_envelope, on_result
+from conformance.rules.sheet import Sheet
 
 # Importing a module of rules registers them.
 RULE_MODULES: Final = (_batch_rules, _bericht_rules, _bijlage_rules, _envelope_rules, result_form)
@@ -29,53 +30,8 @@ NOTHING_KNOWN: Final = Knowledge()
 def rule_requirements() -> frozenset[str]:
     """Return every requirement that a rule decides."""
     registered = {rule.requirement for rules in (on_envelope, on_batch, on_bericht, on_result) for rule in rules}
-    return frozenset(registered | structure.form_requirements() | result_form.FORM_REQUIREMENTS | {"AANL-026", "AANL-027"})
-
-
-class _Sheet:
-    """Collects what the rules say while a message is graded."""
-
-    def __init__(self, *decided: str) -> None:
-        self.findings: list[Finding] = []
-        self.decided: set[str] = set(decided)
-        self.is_schema_valid = True
-
-    def refuse(self, finding: Finding) -> None:
-        """Note a finding that makes the document invalid."""
-        self.is_schema_valid = False
-        self.findings.append(finding)
-
-    def ask(self, rules: Rules, subject: object, context: Sequence[object], place: str) -> None:
-        """Ask every rule about one subject."""
-        for requirement, objection in rules.ask(subject, *context):
-            self.decided.add(requirement)
-            if objection is not None:
-                self.findings.append(_finding(requirement, place, objection))
-
-    def ask_each(self, batch: Batch, known: Knowledge) -> None:
-        """Ask every rule about the berichten of a batch; the findings stand bericht by bericht."""
-        findings: list[Finding] = []
-        for requirement, objections in on_bericht.ask_each(batch.berichten, batch, known):
-            self.decided.add(requirement)
-            findings += [_finding(requirement, f"Berichten/Bericht[{index + 1}]", objection, index) for index, objection in objections]
-        self.findings += sorted(findings, key=attrgetter("bericht"))
-
-    def grading(self) -> Grading:
-        """Return what was collected, one finding per requirement and bericht: the schema and a rule may see the same fault."""
-        kept: dict[tuple[str, int | None], Finding] = {}
-        for finding in self.findings:
-            kept.setdefault((finding.requirement, finding.bericht), finding)
-        shown = tuple(_shown(finding) for finding in kept.values())
-        return Grading(shown, frozenset(self.decided | {finding.requirement for finding in shown}), self.is_schema_valid)
-
-
-def _shown(finding: Finding) -> Finding:
-    return replace(finding, where=quoted(finding.where), expected=quoted(finding.expected), seen=quoted(finding.seen))
-
-
-def _finding(requirement: str, place: str, objection: Objection, bericht: int | None = None) -> Finding:
-    where = f"{place}/{objection.where}" if objection.where else place
-    return Finding(requirement, where, objection.expected, objection.seen, objection.is_note, bericht)
+    forms = structure.form_requirements() | result_form.FORM_REQUIREMENTS | {"AANL-026", "AANL-027"}
+    return frozenset(registered | forms | _abonnement_rules.aanvraag_requirements())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +44,14 @@ class Reading:
 
 def read_offer(payload: bytes) -> Reading:
     """Read a GLOBE-R-BV-Request and judge its form: well-formed, namespaces, schema, size."""
-    sheet = _Sheet("AANL-026", "AANL-027")
+    sheet = Sheet("AANL-026", "AANL-027")
     batch = _read(payload, sheet)
     return Reading(batch, sheet.grading())
 
 
 def grade_reading(reading: Reading, known: Knowledge = NOTHING_KNOWN, envelope: Envelope | None = None) -> Grading:
     """Grade what was read against every other rule, with its envelope when there is one."""
-    sheet, batch = _Sheet(*reading.form.decided), reading.batch
+    sheet, batch = Sheet(*reading.form.decided), reading.batch
     sheet.findings.extend(reading.form.findings)
     sheet.is_schema_valid = reading.form.is_schema_valid
     if batch is not None:
@@ -112,7 +68,7 @@ def grade_offer(payload: bytes, known: Knowledge = NOTHING_KNOWN, envelope: Enve
     return grade_reading(reading, known, envelope), reading.batch
 
 
-def _read(payload: bytes, sheet: _Sheet) -> Batch | None:
+def _read(payload: bytes, sheet: Sheet) -> Batch | None:
     for finding in _size_findings(payload):
         sheet.findings.append(finding)
     try:
@@ -132,7 +88,7 @@ def _size_findings(payload: bytes) -> Iterator[Finding]:
         yield Finding("AANL-027", "document", f"at most {limits().batch_bytes_note} bytes, or Grote Berichten", f"{size} bytes", is_note=True)
 
 
-def _read_root(root: etree._Element, sheet: _Sheet) -> Batch | None:
+def _read_root(root: etree._Element, sheet: Sheet) -> Batch | None:
     wrong_root = structure.root_finding(root)
     if wrong_root:
         sheet.refuse(wrong_root)
@@ -148,7 +104,7 @@ def _read_root(root: etree._Element, sheet: _Sheet) -> Batch | None:
 
 def grade_result(payload: bytes, known: Knowledge = NOTHING_KNOWN) -> tuple[Grading, Verwerkingsbericht | None]:
     """Grade a GLOBE-R-BV-Result, gzipped or not; also return it, or ``None`` when it is not valid."""
-    sheet = _Sheet()
+    sheet = Sheet()
     try:
         root = parse(unpack(payload))
     except (XmlRefused, PackedTooMuch) as refusal:
@@ -157,7 +113,7 @@ def grade_result(payload: bytes, known: Knowledge = NOTHING_KNOWN) -> tuple[Grad
     return _grade_result_root(root, known, sheet)
 
 
-def _grade_result_root(root: etree._Element, known: Knowledge, sheet: _Sheet) -> tuple[Grading, Verwerkingsbericht | None]:
+def _grade_result_root(root: etree._Element, known: Knowledge, sheet: Sheet) -> tuple[Grading, Verwerkingsbericht | None]:
     wrong_root = result_form.root_finding(root)
     if wrong_root:
         sheet.refuse(wrong_root)

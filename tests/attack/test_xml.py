@@ -199,7 +199,7 @@ SWITCHES = {
 @pytest.fixture
 def bare(monkeypatch):
     """The parser alone: without the checks before and after it, so that a switch that is ignored shows."""
-    monkeypatch.setattr(guard, "_check_before", lambda _data, _limits: None)
+    monkeypatch.setattr(guard, "check_limits", lambda _data, _limits: None)
     monkeypatch.setattr(guard, "_check_after", lambda _root, _limits: None)
     return parse
 
