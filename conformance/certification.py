@@ -26,6 +26,7 @@ from conformance.progress import Progress
 from conformance.report.evidence import evidence_name
 from conformance.report.model import KnownFailure, Report, Run, exit_code, grade
 from conformance.report.write import write_report
+from conformance.sno.quotas import per_hour, per_night
 from conformance.stage.box_stage import BoxStage
 from conformance.stage.line import Line
 from conformance.stage.running import CasePlugin, CaseRun, Selection, needs_of, run_cases
@@ -79,7 +80,8 @@ def certify(profile: Profile, options: CertifyOptions, progress: Progress) -> Ce
         smoke_check(scene.driver, scene.citizen(), scene.bericht_type)
         found = obstacle(scene)
         cases = play(scene, options, progress, None if found is None else _decided_all_the_same(options, found, scene.has))
-    report = _graded(profile, options, cases, started, found)
+        exceeded = told_use(scene.box)
+    report = _graded(profile, options, cases, started, (*_notes(options, found), *exceeded))
     files = [] if options.out is None else _write(report, options.out, options.lang, cases)
     return Certification(report, tuple(files))
 
@@ -91,7 +93,7 @@ def stage(profile: Profile, seed: int, directory: Path) -> Iterator[Scene]:
     is_embedded = profile.driver.kind in _IN_THIS_PROCESS
     wiring = wire(profile, directory, is_movable=is_embedded) if profile.berichtenbox.face == "ebms" else None
     with SqlLedger(f"sqlite:///{directory / 'ledger.db'}") as ledger:
-        box = Berichtenbox(ledger, profile.connection_config(), seed=seed)
+        box = Berichtenbox(ledger, profile.connection_config(), seed=seed, population=profile.population())
         with set_up(box, profile, wiring, works_by_itself=not is_embedded) as urls:
             variables = connection_of(box, urls, seed) | ({} if wiring is None else dict(wiring.variables()))
             driver = Driver(caller_for(profile, variables, box))
@@ -261,9 +263,17 @@ def _decided_all_the_same(options: CertifyOptions, found: Obstacle, has: frozens
 
 def _notes(options: CertifyOptions, found: Obstacle | None) -> Iterator[str]:
     if not options.heavy:
-        yield "cases that move more than 100 MB were left out (--quick)"
+        yield "cases that move a million BSNs or more than 100 MB were left out (--quick)"
     if found is not None:
         yield f"only TLS was graded, for {found.text}; {found.hint}"
+
+
+def told_use(box: Berichtenbox) -> tuple[str, ...]:
+    """Return a sentence for each night and hour in which more was asked than the SNO allows all Afnemers together, with the share of this one."""
+    counts, oin = box.abonnementen.usage.counts(), box.config.oin
+    nights = (sentence for use in per_night(counts).values() for sentence in use.told(oin))
+    hours = (sentence for use in per_hour(counts).values() for sentence in use.told(oin))
+    return (*nights, *hours)
 
 
 def restart_by(command: str) -> bool:
@@ -301,7 +311,7 @@ def play(scene: Scene | BoxStage, options: CertifyOptions, progress: Progress, r
     return cases
 
 
-def _graded(profile: Profile, options: CertifyOptions, cases: CaseRun, started: datetime, found: Obstacle | None) -> Report:
+def _graded(profile: Profile, options: CertifyOptions, cases: CaseRun, started: datetime, notes: tuple[str, ...]) -> Report:
     run = Run(
         started=started,
         finished=datetime.now(UTC),
@@ -311,7 +321,7 @@ def _graded(profile: Profile, options: CertifyOptions, cases: CaseRun, started: 
         selection=options.only or None,
         locked=options.locked,
         face=profile.berichtenbox.face,
-        notes=tuple(_notes(options, found)),
+        notes=notes,
     )
     known = tuple(KnownFailure(item.id, item.reason, item.owner, item.until) for item in profile.known_failures)
     return grade(run, catalogue(), profile.afnemer.services, profile.declared, known)

@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self
 
+from conformance.berichtenbox import register_file
+from conformance.berichtenbox.citizens import CitizenWriting
 from conformance.berichtenbox.register import DEFAULT_OIN, DEFAULT_TYPES, ConnectionConfig
 from conformance.catalogue import DecidedBy, catalogue
 from conformance.masking import STARS, mask
@@ -95,8 +97,8 @@ class DriverConfig:
 class BerichtenboxConfig:
     """Where the simulated Berichtenbox listens, and under which CPA; an empty ``cpa_id`` is the default one of the OIN.
 
-    ``tls`` is a directory of test certificates, with which every face has two-way TLS, and ``cpa`` the file of the CPA: as they can be opened
-    from the working directory.
+    ``tls`` is a directory of test certificates, with which every face has two-way TLS, ``cpa`` the file of the CPA, and ``register`` that of the
+    citizens: as they can be opened from the working directory.
     """
 
     face: str = "adapter"
@@ -105,6 +107,7 @@ class BerichtenboxConfig:
     cpa_id: str = ""
     tls: Path | None = None
     cpa: Path | None = None
+    register: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,14 @@ class Profile:
         """Return the connection as the Berichtenbox must know it."""
         own = self.afnemer
         return ConnectionConfig(own.oin, self.berichtenbox.cpa_id, own.bericht_types, own.intermediair_for, self.logius_oin())
+
+    def population(self, told: Callable[[int], None] | None = None) -> Callable[[CitizenWriting], object] | None:
+        """Return what fills the Berichtenbox with the citizens of the register, ``None`` without one; ``told`` hears how far it is.
+
+        What it returns raises :class:`RegisterError`.
+        """
+        file = self.berichtenbox.register
+        return None if file is None else lambda writing: register_file.load(file, writing, told)
 
     def to_json(self) -> dict[str, Any]:
         """Return what a report shows of this profile: no command, and of a URL no more than where it points."""
@@ -303,11 +314,12 @@ class _Reader:
             self._add((name,), f"[{name}]: an unknown section.", did_you_mean(name, known) or f"the sections are {', '.join(known)}")
         read = {name: self._section(name) for name in SECTIONS}
         pki, cpa = self._beside(read["afnemer"], read["berichtenbox"], path.parent)
+        register = self._fit("berichtenbox", "register", read["berichtenbox"], lambda name: _register(path.parent / name))
         self._check_wire(read["afnemer"], read["berichtenbox"], cpa)
         return Profile(
             Afnemer(**read["afnemer"]),
             self._driver(read["driver"]),
-            _box(read["berichtenbox"], pki, cpa, path.parent),
+            replace(_box(read["berichtenbox"], pki, cpa, path.parent), register=register),
             Timing(**read["timing"]),
             dict(self._declared()),
             tuple(self._known_failures()),
@@ -471,6 +483,15 @@ def _box(read: Mapping[str, Any], pki: Pki | None, cpa: Cpa | None, directory: P
     """Return [berichtenbox] with its files as they can be opened, and the id of the CPA."""
     given = {**read, "tls": pki and pki.directory, "cpa": directory / read["cpa"] if cpa is not None else None}
     return BerichtenboxConfig(**(given if cpa is None else given | {"cpa_id": cpa.cpa_id}))
+
+
+def _register(file: Path) -> Path:
+    """Return the file of a register; no more than its first line is read now."""
+    try:
+        register_file.check(file)
+    except register_file.RegisterError as error:
+        raise UnfitError(f"{error.what}.", f"its first line is {register_file.HEADER}; commas or semicolons") from None
+    return file
 
 
 def _takes(kind: DriverKind) -> str:

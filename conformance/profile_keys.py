@@ -178,6 +178,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Key]]] = {
         "cpa_id": Key(a_text, f'cpa_id = "MIJNOVERHEID-EBMS-BB-2-0_{DEFAULT_OIN}"'),
         "cpa": Key(a_text, 'cpa = "cpa.xml"'),
         "tls": Key(a_text, 'tls = "pki/"'),
+        "register": Key(a_text, 'register = "burgers.csv"'),
     },
     "timing": {"reaction_s": Key(_seconds, "reaction_s = 10")},
 }

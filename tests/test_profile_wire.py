@@ -1,4 +1,4 @@
-"""Tests of what a profile says of the wire: its certificates, its CPA, the gateway of the Afnemer, and the face that needs them."""
+"""Tests of the files beside a profile: its certificates, its CPA and the gateway of the Afnemer, the face that needs them, and its register."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from conformance.berichtenbox.box import Berichtenbox
+from conformance.berichtenbox.sql import SqlLedger
 from conformance.profile import Profile, ProfileError, load
 from conformance.transport import pki
 from conformance.transport.cpa import Terms, new_cpa
@@ -435,3 +437,36 @@ def test_sections_that_are_none_are_told(place):
     with pytest.raises(ProfileError, match="expected the section") as caught:
         load(place / "afnemer.toml")
     assert len(caught.value.problems) == 2
+
+
+# -- the register ----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_register_is_found_from_the_profile(written, place):
+    """
+    It stands beside the profile, and fills a ledger with its citizens; without one there is nothing to fill it with.
+    """
+    (place / "burgers.csv").write_text("bsn,actief,oin,berichttype,wil\n999990007,ja,,,\n")
+
+    profile = written('register = "burgers.csv"')
+    with SqlLedger("sqlite://") as ledger:
+        box = Berichtenbox(ledger, profile.connection_config(), population=profile.population())
+
+        assert profile.berichtenbox.register == place / "burgers.csv"
+        assert box.register.wanting(OIN, "BELAST", ["999990007", "999990019"]) == {"999990007"}
+    assert written("").population() is None
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "the register cannot be read: No such file"), ("999990007,ja", "expected the header bsn,")])
+def test_register_that_is_none_is_refused(written, place, content, said):
+    """
+    A file that is not there, and one with another first line, which is not quoted.
+    """
+    if content is not None:
+        (place / "burgers.csv").write_text(content)
+
+    (problem,) = problems_of(written, 'register = "burgers.csv"')
+
+    assert problem.startswith(f'2: [berichtenbox] register = "burgers.csv": {said}')
+    assert "Hint: its first line is bsn,actief,oin,berichttype,wil; commas or semicolons." in problem
+    assert "999990007" not in problem

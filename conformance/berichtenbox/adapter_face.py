@@ -10,20 +10,23 @@ from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from conformance.berichtenbox.adapter_admin import admin_routes
 from conformance.berichtenbox.box import Berichtenbox
+from conformance.berichtenbox.citizens import Kept
 from conformance.berichtenbox.committer import GroupCommitter
 from conformance.berichtenbox.faults import Point
 from conformance.berichtenbox.http import BodyTooLarge, bare, json_bytes, no_content, read_body
+from conformance.berichtenbox.kept import filled_base64, with_stand_in
 from conformance.berichtenbox.ledger import Offer, OfferedResult, QueueFilter, Writing
 from conformance.berichtenbox.trouble import refusing, spoiled, status_of
 from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, SERVICE, Action, Envelope
 from conformance.transport import adapter
 
 _LONGEST_NUMBER: Final = 9
+_SENT: Final = frozenset({Action.BV_REQUEST, Action.A_REQUEST})
 _EVENTS: Final = frozenset({"RECEIVED", "DELIVERED", "FAILED", "EXPIRED"})
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -94,8 +97,8 @@ class AdapterFace:
             return f"No CPA found for message.cpaId={envelope.cpa_id}"
         asked = f"MessageRequestProperties(cpaId={envelope.cpa_id}, fromPartyId={envelope.from_party}, fromRole={envelope.from_role}, "
         asked += f"service={envelope.service}, action={envelope.action})"
-        sends = (connection.afnemer_party, ROLE_AFNEMER, SERVICE, Action.BV_REQUEST)
-        if (envelope.from_party, envelope.from_role, envelope.service, envelope.action) != sends:
+        sends = (connection.afnemer_party, ROLE_AFNEMER, SERVICE)
+        if (envelope.from_party, envelope.from_role, envelope.service) != sends or envelope.action not in _SENT:
             return f"No CanSend action found for {asked}"
         if envelope.to_party not in (None, connection.logius_party) or envelope.to_role not in (None, ROLE_LOGIUS):
             return f"No CanReceive action found for {asked}"
@@ -139,7 +142,14 @@ class AdapterFace:
             stored = self._stored(request) or stored  # it is marked before it is read
         else:
             await self._note(Point.FETCH, stored.envelope.message_id or "", 200)
+        if isinstance(stored, OfferedResult) and stored.kept is not None:
+            return self._streamed(stored, stored.kept)
         return json_bytes(adapter.write_message(adapter.StoredMessage(stored.envelope, stored.wall, stored.status)))
+
+    def _streamed(self, stored: OfferedResult, kept: Kept) -> Response:
+        """Return a message of which the content comes from the ledger piece by piece."""
+        body = adapter.write_message(adapter.StoredMessage(with_stand_in(stored.envelope), stored.wall, stored.status))
+        return StreamingResponse(filled_base64(body, self._box.ledger.citizens.content(kept)), media_type="application/json")
 
     async def process(self, request: Request) -> Response:
         """Mark a result as processed; idempotent, and 204 for whatever is unknown."""

@@ -15,13 +15,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from conformance.berichtenbox.abonnementen import AbonnementService
+from conformance.berichtenbox.citizens import EVERY_TYPE, Bevraging, CitizenWriting, Voorkeur
 from conformance.berichtenbox.clock import BusinessClock, wall_clock
 from conformance.berichtenbox.ebms_link import EbmsLink
 from conformance.berichtenbox.faults import Fault, FaultPlan
 from conformance.berichtenbox.ledger import Call, Face, Ledger, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht, Writing
 from conformance.berichtenbox.processing import AT_ONCE, Processor
 from conformance.berichtenbox.pushing import Pusher
-from conformance.berichtenbox.register import ConnectionConfig, Register
+from conformance.berichtenbox.register import ConnectionConfig, Register, default_accounts
 from conformance.berichtenbox.scripts import Scripts
 from conformance.berichtenbox.wire import Exchange, Visit
 from conformance.limits import limits
@@ -32,6 +34,7 @@ from conformance.transport.handshakes import FailedHandshake
 
 HOST_OF_IDS: Final = "berichtenbox.example"
 _LONGEST_NAP_S: Final = 0.5
+_LONGEST_NIGHT: Final = timedelta(hours=9)
 LARGE: Final = 10_000_000
 """The bytes from which garbage is collected first: what is left behind would stand in memory beside what comes."""
 _REGISTER: Final = "register"
@@ -47,10 +50,14 @@ class Mark:
     message: int
     call: int
     exchange: int = 0
+    bevraging: int = 0
 
 
 class Berichtenbox:
-    """The Berichtenbox behind its faces. ``processing_delay`` is on the business clock; ``seed`` fixes the ids that it makes."""
+    """The Berichtenbox behind its faces. ``processing_delay`` is on the business clock; ``seed`` fixes the ids that it makes.
+
+    ``population`` replaces every citizen of the ledger; without it, a ledger without citizens gets the reserved test BSNs.
+    """
 
     def __init__(
         self,
@@ -60,6 +67,7 @@ class Berichtenbox:
         seed: int = 0,
         processing_delay: timedelta = timedelta(),
         wall: Callable[[], datetime] = wall_clock,
+        population: Callable[[CitizenWriting], object] | None = None,
     ) -> None:
         self.ledger = ledger
         self.config = config or ConnectionConfig()
@@ -67,15 +75,20 @@ class Berichtenbox:
         self.clock = BusinessClock(wall)
         self.faults = FaultPlan()
         self.scripts = Scripts()
-        self.register = Register(dict.fromkeys(self.config.bericht_types, True))
+        self.register = Register(dict.fromkeys(self.config.bericht_types, True), ledger.citizens)
+        self.abonnementen = AbonnementService(self.connection, ledger.citizens, self.faults, self.clock.now)
         self.polls = 0
+        self.refusers: set[str] = set()
+        """Who said no while this runs, were it only for a while: an Afnemer that heard so need not write to them any more."""
         self.before_marking: Callable[[str], None] | None = None
         self.wall = wall
         self._delay = processing_delay
         # Repeatable, and never the same again on a ledger that was used before: a MessageId that comes back is eaten as a duplicate.
         self._ids = random.Random(f"{seed} after {_last_of(ledger)}")  # noqa: S311  # ids need not be secret
         self._ids_lock = threading.Lock()
-        self._processor = Processor(ledger, self.connection, self.register, self.faults, self.scripts, self.clock.now, self._offered)
+        self._processor = Processor(
+            ledger, self.connection, self.register, self.faults, self.scripts, self.clock.now, self._offered, self.abonnementen
+        )
         self._working = threading.RLock()
         self._wake, self._is_stopping = threading.Event(), False
         self._workers: list[threading.Thread] = []
@@ -86,7 +99,7 @@ class Berichtenbox:
         # Of TLS there is more to know than the ledger keeps; only who looks at this run asks for it.
         self._visits: deque[Visit] = deque(maxlen=_MOST_REMEMBERED)
         self._refused: deque[FailedHandshake] = deque(maxlen=_MOST_REMEMBERED)
-        self._load_register()
+        self._load_register(population)
 
     def __repr__(self) -> str:
         return f"<Berichtenbox {self.connection.cpa_id} at {self.clock.now():%Y-%m-%dT%H:%M:%SZ}>"
@@ -188,7 +201,7 @@ class Berichtenbox:
 
     def _offered(self, planned: PlannedResult) -> OfferedResult:
         envelope = replace(planned.envelope, message_id=self.new_message_id())
-        return OfferedResult(envelope, self.wall(), self.clock.now(), Status.RECEIVED, planned.id, face=planned.face)
+        return OfferedResult(envelope, self.wall(), self.clock.now(), Status.RECEIVED, planned.id, face=planned.face, kept=planned.kept)
 
     def new_guid(self) -> str:
         """Return a new GUID, the same ones in the same order for the same seed."""
@@ -206,9 +219,9 @@ class Berichtenbox:
         state = State.REFUSED if refused_because else State.ACCEPTED
         return Offer(envelope, self.wall(), self.clock.now(), state, note=refused_because, face=face)
 
-    def call_of(self, operation: str, subject: str, status: int) -> Call:
+    def call_of(self, operation: str, subject: str, status: int, note: str = "") -> Call:
         """Return the call to store for something that was asked now."""
-        return Call(operation, subject, status, self.wall(), self.clock.now())
+        return Call(operation, subject, status, self.wall(), self.clock.now(), note=note)
 
     def accept(self, envelope: Envelope) -> None:
         """Store an offer at once, without a face; returns after the commit."""
@@ -267,9 +280,20 @@ class Berichtenbox:
         self.settle()
 
     def set_burger(self, bsn: str, *, wants: bool) -> None:
-        """Change whether a citizen takes letters of this Afnemer."""
-        self.register.set_burger(bsn, wants=wants)
-        self._keep_register()
+        """Make the Berichtenbox of a citizen active or not, on the business clock. Raises ``ValueError`` for what is no BSN."""
+        number, now = int(bsn), self.clock.now()
+        self._note_refuser(bsn, wants=wants)
+        self.ledger.write([lambda writing: writing.citizens.set_account(number, now, is_active=wants)])
+
+    def set_voorkeur(self, bsn: str, *, wants: bool, bericht_type: str = EVERY_TYPE, oin: str | None = None) -> None:
+        """Change whether a citizen takes letters of an Afnemer (that of this connection), of one BerichtType or of all."""
+        said, now = Voorkeur(int(bsn), oin or self.config.oin, bericht_type, wants), self.clock.now()
+        self._note_refuser(bsn, wants=wants)
+        self.ledger.write([lambda writing: writing.citizens.set_voorkeur(said, now)])
+
+    def _note_refuser(self, bsn: str, *, wants: bool) -> None:
+        if not wants:
+            self.refusers.add(bsn)
 
     def set_bericht_type(self, name: str, *, is_active: bool) -> None:
         """Make, activate or deactivate a BerichtType."""
@@ -284,10 +308,23 @@ class Berichtenbox:
 
         self.ledger.write([work])
 
-    def _load_register(self) -> None:
+    def replace_citizens(self, population: Callable[[CitizenWriting], object]) -> None:
+        """Let ``population`` replace every citizen, in one commit; what it raises leaves them as they were."""
+
+        def work(writing: Writing) -> None:
+            population(writing.citizens)
+
+        self.ledger.write([work])
+
+    def _load_register(self, population: Callable[[CitizenWriting], object] | None) -> None:
         stored = self.ledger.setting(_REGISTER)
         if stored is not None:
             self.register.load(stored)
+        if population is not None:
+            self.replace_citizens(population)
+        elif not self.ledger.citizens.accounts():
+            self.ledger.write([lambda writing: writing.citizens.add_accounts(default_accounts())])
+        self.abonnementen.usage.load(self.ledger.citizens.asked_since(self.clock.now() - _LONGEST_NIGHT))
 
     def lose(self, **last: float) -> int:
         """Lose everything received in the last hours (``hours=4``), as in a calamity; return how many messages."""
@@ -299,6 +336,7 @@ class Berichtenbox:
         with self._working:
             self.faults.clear()
             self.scripts.clear()
+            self.abonnementen.usage.reset()
             self.before_marking = None
             self.settle()
             self.ledger.close_open_results()
@@ -306,7 +344,7 @@ class Berichtenbox:
 
     def mark(self) -> Mark:
         """Return the present place in the ledger."""
-        return Mark(self.ledger.last_seq(), self.ledger.last_call(), 0 if self.pusher is None else self.ledger.wire.last_exchange())
+        return Mark(*self.ledger.lasts())
 
     def offers(self, since: Mark) -> Sequence[Offer]:
         """Return what the Afnemer offered since a mark, refused offers included; processed ones carry their grading."""
@@ -315,6 +353,10 @@ class Berichtenbox:
     def results(self, since: Mark) -> Sequence[OfferedResult]:
         """Return the results that were offered since a mark."""
         return self.ledger.results(since.message)
+
+    def bevragingen(self, since: Mark) -> Sequence[Bevraging]:
+        """Return the questions about citizens since a mark."""
+        return self.ledger.citizens.bevragingen(since.bevraging)
 
     def calls(self, since: Mark) -> Sequence[Call]:
         """Return the calls since a mark."""
@@ -347,8 +389,8 @@ class Berichtenbox:
 
 def _last_of(ledger: Ledger) -> str:
     """Return what was last written: over ebMS2 ids are given out for what is no message too, such as the answer to a Ping."""
-    exchanges = ledger.wire.last_exchange()
-    return f"{ledger.last_seq()}{f' and {exchanges}' if exchanges else ''}"
+    messages, _, exchanges, _ = ledger.lasts()
+    return f"{messages}{f' and {exchanges}' if exchanges else ''}"
 
 
 def _counted_from(planned: PlannedResult, now: datetime) -> datetime:

@@ -3,8 +3,7 @@
 Errors are problem details (RFC 9457); BSNs that come from the ledger are masked.
 """
 
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -16,28 +15,17 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from conformance import specs
 from conformance.berichtenbox.box import Berichtenbox
-from conformance.berichtenbox.faults import KINDS, Fault, FaultError
-from conformance.berichtenbox.http import BodyTooLarge, no_content, read_body
+from conformance.berichtenbox.control_citizens import ControlCitizens
+from conformance.berichtenbox.control_http import Operation, ProblemError, after, guarded, json_body, masked, number
+from conformance.berichtenbox.faults import KINDS, Fault
+from conformance.berichtenbox.http import no_content
 from conformance.berichtenbox.ledger import Offer, OfferedResult
 from conformance.limits import limits
-from conformance.masking import mask
-from conformance.messages.identities import is_bsn_shaped
 from conformance.messages.moments import write_moment
 from conformance.rules.findings import Finding
 
 PATH: Final = "/besturing/v1"
-_LARGEST_NUMBER: Final = 1e9
-_LONGEST_NUMBER: Final = 15
 _LONGEST_STEP: Final = timedelta(days=366)
-_Handler = Callable[[Request], Awaitable[Response]]
-
-
-class ProblemError(ValueError):
-    """A request that cannot be done: becomes problem details with this status."""
-
-    def __init__(self, detail: str, status: int = 400) -> None:
-        super().__init__(detail)
-        self.status = status
 
 
 class ControlFace:
@@ -48,7 +36,7 @@ class ControlFace:
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes below ``/besturing/v1``."""
-        routes: list[tuple[str, str, _Handler]] = [
+        routes: list[Operation] = [
             ("GET", "/klok", self.clock),
             ("POST", "/klok", self.advance),
             ("DELETE", "/klok", self.reset_clock),
@@ -56,7 +44,6 @@ class ControlFace:
             ("POST", "/fouten", self.set_fault),
             ("DELETE", "/fouten", self.clear_faults),
             ("GET", "/foutsoorten", self.fault_kinds),
-            ("POST", "/burgers", self.set_burger),
             ("GET", "/berichttypes", self.bericht_types),
             ("PUT", "/berichttypes/{naam}", self.set_bericht_type),
             ("POST", "/calamiteit", self.calamity),
@@ -66,8 +53,9 @@ class ControlFace:
             ("GET", "/berichten/{bericht_id}", self.bericht),
             ("GET", "/cpa", self.cpa),
             ("GET", "/openapi.json", self.openapi),
+            *ControlCitizens(self._box).operations(),
         ]
-        return [Mount(PATH, routes=[Route(path, _guarded(handler), methods=[method]) for method, path, handler in routes])]
+        return [Mount(PATH, routes=[Route(path, guarded(handler), methods=[method]) for method, path, handler in routes])]
 
     # -- clock -----------------------------------------------------------------------------------------------------------------------------
 
@@ -78,8 +66,8 @@ class ControlFace:
 
     async def advance(self, request: Request) -> Response:
         """Move the clock ahead by ``dagen``, ``uren`` and ``seconden``."""
-        body = await _body(request, {"dagen", "uren", "seconden"})
-        by = timedelta(days=_number(body, "dagen"), hours=_number(body, "uren"), seconds=_number(body, "seconden"))
+        body = await json_body(request, {"dagen", "uren", "seconden"})
+        by = timedelta(days=number(body, "dagen"), hours=number(body, "uren"), seconds=number(body, "seconden"))
         if not timedelta() < by <= _LONGEST_STEP:
             raise ProblemError(f"the clock moves ahead by more than 0 and at most {_LONGEST_STEP.days} days; give dagen, uren or seconden")
         await run_in_threadpool(self._box.advance, seconds=by.total_seconds())
@@ -98,7 +86,7 @@ class ControlFace:
 
     async def set_fault(self, request: Request) -> Response:
         """Set a fault: ``naam``, and ``op``, ``overslaan``, ``keren`` or ``kans`` with ``seed``; ``waarden`` holds its own parameters."""
-        body = await _body(request, {"naam", "op", "overslaan", "keren", "kans", "seed", "maximaalOpRij", "waarden"})
+        body = await json_body(request, {"naam", "op", "overslaan", "keren", "kans", "seed", "maximaalOpRij", "waarden"})
         values = body.get("waarden", {})
         if not isinstance(values, dict):
             raise ProblemError("waarden is an object with the parameters of the fault")
@@ -126,22 +114,13 @@ class ControlFace:
 
     # -- register --------------------------------------------------------------------------------------------------------------------------
 
-    async def set_burger(self, request: Request) -> Response:
-        """Say whether a citizen, by ``bsn`` in the body and never in a URL, takes letters of this Afnemer."""
-        body = await _body(request, {"bsn", "actief"})
-        bsn, wants = body.get("bsn"), body.get("actief")
-        if not isinstance(bsn, str) or not is_bsn_shaped(bsn) or not isinstance(wants, bool):
-            raise ProblemError("give bsn, a text of 9 digits, and actief, true or false")
-        await run_in_threadpool(self._box.set_burger, bsn, wants=wants)
-        return no_content()
-
     async def bericht_types(self, _request: Request) -> Response:
         """Return the BerichtTypes of the portal, and whether each is active."""
         return JSONResponse({"berichtTypes": [{"naam": name, "actief": active} for name, active in sorted(self._box.register.bericht_types.items())]})
 
     async def set_bericht_type(self, request: Request) -> Response:
         """Make, activate or deactivate a BerichtType."""
-        body = await _body(request, {"actief"})
+        body = await json_body(request, {"actief"})
         name, longest = request.path_params["naam"], limits().bericht_type_max
         if len(name) > longest:
             raise ProblemError(f"a BerichtType has at most {longest} characters")
@@ -152,7 +131,7 @@ class ControlFace:
 
     async def calamity(self, request: Request) -> Response:
         """Lose everything received in the last ``uren``."""
-        hours = _number(await _body(request, {"uren"}), "uren")
+        hours = number(await json_body(request, {"uren"}), "uren")
         if not 0 < hours <= 24 * 366:
             raise ProblemError("give uren, more than 0")
         lost = await run_in_threadpool(self._box.lose, hours=hours)
@@ -166,11 +145,11 @@ class ControlFace:
 
     async def offers(self, request: Request) -> Response:
         """Return the offers after sequence number ``na``, with what the rules say of them."""
-        return _masked({"aanleveringen": [_shown_offer(offer) for offer in self._box.ledger.offers(_after(request))]})
+        return masked({"aanleveringen": [_shown_offer(offer) for offer in self._box.ledger.offers(after(request))]})
 
     async def results(self, request: Request) -> Response:
         """Return the offered results after sequence number ``na``."""
-        return _masked({"verwerkingsberichten": [_shown_result(item) for item in self._box.ledger.results(_after(request))]})
+        return masked({"verwerkingsberichten": [_shown_result(item) for item in self._box.ledger.results(after(request))]})
 
     async def bericht(self, request: Request) -> Response:
         """Return what became of a bericht, each time that it was offered."""
@@ -190,59 +169,6 @@ class ControlFace:
     async def openapi(self, _request: Request) -> Response:
         """Return the OpenAPI of this face."""
         return JSONResponse(yaml.safe_load(specs.path("openapi/control.yaml").read_text(encoding="utf-8")))
-
-
-def _guarded(handler: _Handler) -> _Handler:
-    async def guarded(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except ProblemError as error:
-            return problem(error.status, str(error))
-        except FaultError as error:
-            return problem(400, str(error))
-        except BodyTooLarge as error:
-            return problem(413, str(error))
-
-    return guarded
-
-
-def problem(status: int, detail: str) -> Response:
-    """Return problem details."""
-    titles = {400: "Onjuist verzoek", 404: "Niet gevonden", 413: "Te groot"}
-    content = {"type": "about:blank", "title": titles.get(status, "Fout"), "status": status, "detail": mask(detail)}
-    return JSONResponse(content, status, media_type="application/problem+json")
-
-
-async def _body(request: Request, keys: set[str]) -> dict[str, Any]:
-    content = await read_body(request) or b"{}"
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        raise ProblemError("the body is not JSON") from None
-    if not isinstance(value, dict):
-        raise ProblemError("the body is a JSON object")
-    unknown = sorted(set(value) - keys)
-    if unknown:
-        raise ProblemError(f"unknown key {unknown[0][:40]!r}; known are {', '.join(sorted(keys))}")
-    return value
-
-
-def _number(body: dict[str, Any], key: str) -> float:
-    value = body.get(key, 0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST_NUMBER:  # NaN is not
-        raise ProblemError(f"{key} is a number")
-    return float(value)
-
-
-def _after(request: Request) -> int:
-    text = request.query_params.get("na", "0")
-    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
-        raise ProblemError("na is a sequence number, a whole number from 0")
-    return int(text)
-
-
-def _masked(value: Any) -> Response:
-    return Response(mask(json.dumps(value, ensure_ascii=False)), media_type="application/json")
 
 
 def _shown_fault(fault: Fault) -> dict[str, Any]:

@@ -26,10 +26,13 @@ _PER_BERICHT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What decides beyond the message: which BerichtIDs are stored (lower case), and which citizens want letters of whom (BSN, OIN)."""
+    """What decides beyond the message: which BerichtIDs are stored (lower case), and whether a citizen takes this BerichtType of a sender.
+
+    ``wants`` is asked with the OIN of the sender, the BerichtType and the BSN.
+    """
 
     stored: Collection[str]
-    wants: Callable[[str, str], bool]
+    wants: Callable[[str, str, str], bool]
 
 
 def refusing(grading: Grading) -> tuple[str, ...]:
@@ -70,6 +73,6 @@ def _refusals(findings: tuple[Finding, ...]) -> dict[int | None, tuple[Verwerkin
 def _store(bericht: Bericht, oin: str, stored: Collection[str], circumstances: Circumstances) -> tuple[VerwerkingsCode, Stadium]:
     if bericht.bericht_id.lower() in stored:
         return VerwerkingsCode.BERICHT_BESTAAT_AL, Stadium.STORE
-    if not circumstances.wants(bericht.gebruiker_id, oin):
+    if not circumstances.wants(oin, bericht.bericht_type, bericht.gebruiker_id):
         return VerwerkingsCode.NIET_ACTIEF_OF_GEABONNEERD, Stadium.GEBRUIKER
     return VerwerkingsCode.VERWERKT, Stadium.NA

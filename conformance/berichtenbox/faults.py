@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from conformance.messages.identities import passes_elfproef
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 
+EXTRA_BSN: Final = "999993653"
+"""The reserved test BSN that stands in an answer without being asked about, unless a fault names another."""
 _LARGEST: Final = 1_000
 _LONGEST_TEXT: Final = 1_000
 _CODES: Final = frozenset(VerwerkingsCode)
@@ -31,7 +34,7 @@ class FaultError(ValueError):
 
 
 class Point(StrEnum):
-    """Where a fault strikes: an operation of the adapter face, the question of the WUS face, the making of a result, or a step of the ebMS2 face.
+    """Where a fault strikes: an operation of the adapter face, the question of the WUS face, the making of a result or answer, a step over ebMS2.
 
     On the ebMS2 face a message of the Afnemer is ``POST``, and its Acknowledgment of a result stands for ``POLL``, ``FETCH`` and ``PROCESS``.
     """
@@ -42,6 +45,7 @@ class Point(StrEnum):
     PROCESS = "process"
     VALIDATE = "validate"
     RESULT = "result"
+    ANSWER = "answer"
     ACK = "ack"
     PUSH = "push"
 
@@ -82,6 +86,30 @@ KINDS: Final = {
         FaultKind("push-unknown-cpa", "sends a message under a CPA that nobody knows, in front", (Point.PUSH,)),
         FaultKind("push-expired", "sends a message after its time to live, in front", (Point.PUSH,)),
         FaultKind("register-down", "answers DependentServiceFault, as when a register behind it is down", (Point.VALIDATE,)),
+        FaultKind("application-fault", "answers ApplicationFault to a good question", (Point.VALIDATE,)),
+        FaultKind("klant-missing", "leaves the last citizen out of the answer", (Point.VALIDATE,)),
+        FaultKind("klant-order", "answers the citizens in reverse order", (Point.VALIDATE,)),
+        FaultKind("klant-twice", "answers each citizen twice", (Point.VALIDATE,)),
+        FaultKind("klant-extra", "answers true for a citizen who was not asked about too", (Point.VALIDATE,), {"bsn": EXTRA_BSN}),
+        FaultKind("klant-nil", "puts a nil Abonnement and one with a nil klant in front", (Point.VALIDATE,)),
+        FaultKind("numeric-booleans", "writes isBerichtSturen as 1 and 0", (Point.VALIDATE,)),
+        FaultKind("validatie-doctype", "answers with a DOCTYPE and an external entity", (Point.VALIDATE,), {"url": ""}),
+        FaultKind("validatie-unreadable", "answers XML that breaks off", (Point.VALIDATE,)),
+        FaultKind("late-answer", "offers the answer to a request for abonnementen hours later", (Point.ANSWER,), {"hours": 1.0}),
+        FaultKind("no-answer", "never offers the answer", (Point.ANSWER,)),
+        FaultKind("crossed", "offers answers in a row last one first, a minute apart", (Point.ANSWER,)),
+        FaultKind("answer-twice", "offers the answer again after it was processed, same MessageId", (Point.ANSWER,)),
+        FaultKind("answer-again", "offers the answer again after it was processed, new MessageId", (Point.ANSWER,)),
+        FaultKind("answer-order", "answers the citizens in reverse order", (Point.ANSWER,)),
+        FaultKind("answer-extra-bsn", "adds an active citizen who was not asked about", (Point.ANSWER,), {"bsn": EXTRA_BSN}),
+        FaultKind("answer-bsn-twice", "answers each citizen twice", (Point.ANSWER,)),
+        FaultKind("answer-unknown-verzoek", "offers the reverse of the truth under an unknown VerzoekId, in front", (Point.ANSWER,)),
+        FaultKind("answer-unreadable", "offers an answer whose XML breaks off, in front", (Point.ANSWER,)),
+        FaultKind("answer-doctype", "offers an answer with a DOCTYPE and an external entity, in front", (Point.ANSWER,), {"url": ""}),
+        FaultKind("answer-bomb", "offers a broken answer that unpacks to 64 MB, in front", (Point.ANSWER,)),
+        FaultKind("answer-cut", "offers the answer with the end of its gzip file missing, in front", (Point.ANSWER,)),
+        FaultKind("answer-plain", "offers the answer as XML that is not packed", (Point.ANSWER,)),
+        FaultKind("answer-octet-stream", "offers the gzip file as application/octet-stream", (Point.ANSWER,)),
         FaultKind("code", "gives berichten this VerwerkingsCode", parameters={"code": "TechnischProbleem", "berichten": None}),
         FaultKind("no-result", "never offers the result"),
         FaultKind("late", "offers the result days later", parameters={"days": 1.0}),
@@ -240,6 +268,8 @@ def _check_parameter(kind: FaultKind, key: str, value: Any) -> None:
     elif key == "status":
         is_whole = isinstance(value, int) and not isinstance(value, bool)
         fits, expected = is_whole and value in _STATUSES, f"a status from {_STATUSES[0]} to {_STATUSES[-1]}"
+    elif key == "bsn":
+        fits, expected = isinstance(value, str) and passes_elfproef(value), "a possible BSN"
     elif isinstance(default, str):
         fits, expected = _is_short_text(value), f"a text of at most {_LONGEST_TEXT} characters"
     else:
@@ -247,7 +277,8 @@ def _check_parameter(kind: FaultKind, key: str, value: Any) -> None:
         fits = isinstance(value, numbers) and not isinstance(value, bool) and 0 <= value <= _LARGEST and math.isfinite(value)
         expected = f"a {'whole ' if numbers is int else ''}number from 0 to {_LARGEST}"
     if not fits:
-        raise FaultError(f"fault {kind.name}: {key} = {str(value)[:40]!r}: expected {expected}")
+        shown = "…" if key == "bsn" else f"{str(value)[:40]!r}"
+        raise FaultError(f"fault {kind.name}: {key} = {shown}: expected {expected}")
 
 
 def _are_indices(value: Any) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
+from conformance.berichtenbox.citizens import Bevraging, CitizenLedger, CitizenWriting, Kept
 from conformance.berichtenbox.wire import WireLedger, WireWriting
 from conformance.messages.envelope import Envelope
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
@@ -80,7 +81,10 @@ class StoredBericht:
 
 @dataclass(frozen=True, slots=True)
 class PlannedResult:
-    """A result that is to be offered from ``due`` (business clock) on: its envelope without MessageId, and how it comes again."""
+    """A result that is to be offered from ``due`` (business clock) on: its envelope without MessageId, and how it comes again.
+
+    With ``kept`` the content of its one part is not in the envelope: the ledger gives it as a stream. ``batch_id`` is the VerzoekId of an answer.
+    """
 
     envelope: Envelope
     oin: str
@@ -94,11 +98,12 @@ class PlannedResult:
     last_offered: datetime | None = None
     offers: int = 0
     face: Face = Face.ADAPTER
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedResult:
-    """A result as the Afnemer can fetch it."""
+    """A result as the Afnemer can fetch it; ``kept`` as in :class:`PlannedResult`."""
 
     envelope: Envelope
     wall: datetime
@@ -107,11 +112,12 @@ class OfferedResult:
     result_id: int
     seq: int = 0
     face: Face = Face.ADAPTER
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call on the adapter face that brought or took no payload: what, about which message, and the answer."""
+    """A call that brought or took no message: what, about which message, and the answer; ``note`` says, without a BSN, what was wrong with it."""
 
     operation: str
     subject: str
@@ -119,6 +125,7 @@ class Call:
     wall: datetime
     business: datetime
     seq: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,7 @@ class Processed:
     berichten: Sequence[StoredBericht] = ()
     results: Sequence[PlannedResult] = ()
     offered: Mapping[int, OfferedResult] = field(default_factory=dict)  # by index in results: what is offered in the same breath
+    bevragingen: Sequence[Bevraging] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +187,10 @@ class Writing(Protocol):
     def wire(self) -> WireWriting:
         """What of the ebMS2 face can be written in the same commit."""
 
+    @property
+    def citizens(self) -> CitizenWriting:
+        """What of citizens can be written in the same commit."""
+
 
 class Ledger(Protocol):
     """The database of a Berichtenbox."""
@@ -186,6 +198,10 @@ class Ledger(Protocol):
     @property
     def wire(self) -> WireLedger:
         """What is kept of the ebMS2 face."""
+
+    @property
+    def citizens(self) -> CitizenLedger:
+        """What is kept of citizens."""
 
     def write(self, works: Sequence[Callable[[Writing], None]]) -> None:
         """Do all works in one commit; raises what a work raises, and then nothing was written."""
@@ -232,11 +248,8 @@ class Ledger(Protocol):
     def berichten(self, after: int) -> Sequence[StoredBericht]:
         """Return what became of the berichten of offers above ``after``."""
 
-    def last_seq(self) -> int:
-        """Return the highest sequence number of a message."""
-
-    def last_call(self) -> int:
-        """Return the highest sequence number of a call."""
+    def lasts(self) -> tuple[int, int, int, int]:
+        """Return the highest sequence numbers of a message, a call, an exchange and a question about citizens."""
 
     def counts(self) -> dict[str, int]:
         """Return how many offers there are by state, and berichten by code."""

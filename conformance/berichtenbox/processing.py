@@ -1,10 +1,12 @@
-"""Processes accepted offers: reads them, grades them, decides each bericht, and plans the results; all of it in one commit."""
+"""Processes accepted offers: reads them, grades them, decides each bericht, answers each request for abonnementen; all of it in one commit."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from conformance.berichtenbox.abonnementen import AbonnementService
+from conformance.berichtenbox.citizens import Bevraging
 from conformance.berichtenbox.decide import Circumstances, decide
 from conformance.berichtenbox.faults import FaultPlan, Point
 from conformance.berichtenbox.ledger import Before, Face, Ledger, Offer, OfferedResult, PlannedResult, Processed, State, StoredBericht
@@ -12,13 +14,15 @@ from conformance.berichtenbox.register import Register
 from conformance.berichtenbox.results import Draft, drafts_of, forced_codes, with_code
 from conformance.berichtenbox.scripts import Scripts
 from conformance.messages.batch import Batch
-from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, Envelope
+from conformance.messages.envelope import Action, answering, payload_of
 from conformance.messages.identities import is_guid
 from conformance.messages.verwerkingsbericht import Resultaat, Verwerkingsbericht, VerwerkingsCode
 from conformance.rules.findings import Connection, Earlier, Grading, Knowledge
 from conformance.rules.grading import Reading, grade_reading, read_offer
 
 AT_ONCE: Final = 200
+Takers = frozenset[tuple[str, str, str]]
+"""Which letters are wanted: OIN, BerichtType, BSN."""
 
 
 @dataclass(slots=True)
@@ -28,6 +32,7 @@ class Outcome:
     gradings: dict[int, tuple[State, Grading | None]]
     berichten: list[StoredBericht]
     results: list[PlannedResult]
+    bevragingen: list[Bevraging]
 
 
 class Processor:
@@ -42,7 +47,9 @@ class Processor:
         scripts: Scripts,
         now: Callable[[], datetime],
         offer: Callable[[PlannedResult], OfferedResult],
+        abonnementen: AbonnementService,
     ) -> None:
+        self._abonnementen = abonnementen
         self._offer = offer
         self._ledger = ledger
         self._connection = connection
@@ -53,15 +60,31 @@ class Processor:
 
     def process(self, offers: Sequence[Offer]) -> Sequence[PlannedResult]:
         """Process offers in their order and commit the outcome, with the results that are to be offered at once; return what was planned."""
-        readings = [read_offer(payload_of(offer.envelope)) for offer in offers]
-        before = self._before(offers, readings)
-        outcome = Outcome({}, [], [])
+        readings = [None if _is_request(offer) else read_offer(payload_of(offer.envelope)) for offer in offers]
+        before, takers = self._before(offers, readings), self._takers(readings)
+        outcome = Outcome({}, [], [], [])
         for offer, reading in zip(offers, readings, strict=True):
-            self._process_one(offer, reading, before, outcome)
+            if reading is None:
+                self._answer_one(offer, before, outcome)
+            else:
+                self._process_one(offer, reading, before, takers, outcome)
         now = self._now()
         offered = {index: self._offer(planned) for index, planned in enumerate(outcome.results) if planned.due <= now}
-        self._ledger.commit_processed(Processed(outcome.gradings, outcome.berichten, outcome.results, offered))
+        self._ledger.commit_processed(Processed(outcome.gradings, outcome.berichten, outcome.results, offered, outcome.bevragingen))
         return outcome.results
+
+    def _answer_one(self, offer: Offer, before: Before, outcome: Outcome) -> None:
+        """Answer a request for abonnementen, unless its MessageId was seen before."""
+        message_id = offer.envelope.message_id or ""
+        is_duplicate = message_id in before.message_ids
+        before.message_ids[message_id] = offer.seq
+        if is_duplicate:
+            outcome.gradings[offer.seq] = (State.DUPLICATE, None)
+            return
+        answered = self._abonnementen.answer(offer, outcome.bevragingen)
+        outcome.gradings[offer.seq] = (State.PROCESSED, answered.grading)
+        outcome.bevragingen.extend(answered.bevragingen)
+        outcome.results.extend(answered.results)
 
     def plan_extra(self, offer: Offer, results: Sequence[Resultaat]) -> None:
         """Plan one more result on the batch of an offer."""
@@ -71,15 +94,20 @@ class Processor:
         result = Verwerkingsbericht.about(batch.bericht_leverancier_id, batch.batch_id, offer.business, now, results)
         self._ledger.commit_processed(Processed({}, (), [self._plan(offer, Draft(result), now)]))
 
-    def _before(self, offers: Sequence[Offer], readings: Sequence[Reading]) -> Before:
-        batches = [reading.batch for reading in readings if reading.batch is not None]
+    def _takers(self, readings: Sequence[Reading | None]) -> Takers:
+        """Return which letters of a round their citizen takes (OIN, BerichtType, BSN): asked once for all of them."""
+        batches = [reading.batch for reading in readings if reading is not None and reading.batch is not None]
+        return self._register.takers((batch.bericht_leverancier_id, bericht) for batch in batches for bericht in batch.berichten)
+
+    def _before(self, offers: Sequence[Offer], readings: Sequence[Reading | None]) -> Before:
+        batches = [reading.batch for reading in readings if reading is not None and reading.batch is not None]
         return self._ledger.before(
             [batch.batch_id.lower() for batch in batches],
             [bericht.bericht_id.lower() for batch in batches for bericht in batch.berichten],
             [offer.envelope.message_id or "" for offer in offers],
         )
 
-    def _process_one(self, offer: Offer, reading: Reading, before: Before, outcome: Outcome) -> None:
+    def _process_one(self, offer: Offer, reading: Reading, before: Before, takers: Takers, outcome: Outcome) -> None:
         grading = grade_reading(reading, self._knowledge(offer, before), offer.envelope)
         message_id = offer.envelope.message_id or ""
         is_duplicate = message_id in before.message_ids
@@ -88,7 +116,8 @@ class Processor:
         if is_duplicate or reading.batch is None or not is_guid(reading.batch.batch_id):
             # Without a BatchID there is nothing to echo: no result comes, only the acknowledgment. The operator sees it.
             return
-        self._decide(offer, reading.batch, grading, before, outcome)
+        circumstances = Circumstances(before.stored, lambda *letter: letter in takers)
+        self._decide(offer, reading.batch, grading, circumstances, before, outcome)
 
     def _knowledge(self, offer: Offer, before: Before) -> Knowledge:
         return Knowledge(
@@ -100,9 +129,9 @@ class Processor:
             message_ids=before.message_ids.keys(),
         )
 
-    def _decide(self, offer: Offer, batch: Batch, grading: Grading, before: Before, outcome: Outcome) -> None:
+    def _decide(self, offer: Offer, batch: Batch, grading: Grading, circumstances: Circumstances, before: Before, outcome: Outcome) -> None:
         faults = self._faults.striking(Point.RESULT)
-        decided, silent = self._scripted(batch, decide(batch, grading, Circumstances(before.stored, self._register.wants)))
+        decided, silent = self._scripted(batch, decide(batch, grading, circumstances))
         decided = forced_codes(decided, faults)
         now = self._now()
         outcome.berichten.extend(_remember(offer, batch, decided, before, now))
@@ -125,17 +154,7 @@ class Processor:
         return tuple(answered), frozenset(silent)
 
     def _plan(self, offer: Offer, draft: Draft, now: datetime) -> PlannedResult:
-        envelope = replace(
-            offer.envelope,
-            from_party=self._connection.logius_party,
-            from_role=ROLE_LOGIUS,
-            to_party=offer.envelope.from_party,
-            to_role=ROLE_AFNEMER,
-            action=draft.action,
-            message_id=None,
-            ref_to_message_id=_reference(offer, draft),
-            parts=draft.parts(),
-        )
+        envelope = answering(offer.envelope, self._connection.logius_party, draft.action, _reference(offer, draft), draft.parts())
         return PlannedResult(
             envelope,
             draft.result.leverancier_code,
@@ -148,19 +167,15 @@ class Processor:
         )
 
 
+def _is_request(offer: Offer) -> bool:
+    return offer.envelope.action == Action.A_REQUEST
+
+
 def _reference(offer: Offer, draft: Draft) -> str | None:
     """Return the RefToMessageId of a result. One that refers to a stranger leaves it out over ebMS2: some gateways refuse what they do not know."""
     if draft.reference and offer.face is Face.EBMS:
         return None
     return draft.reference or offer.envelope.message_id
-
-
-def payload_of(envelope: Envelope) -> bytes:
-    """Return the payload that is to be read: the first part that looks like XML, else the first part, else nothing."""
-    for part in envelope.parts:
-        if part.content.lstrip()[:1] == b"<":
-            return part.content
-    return envelope.parts[0].content if envelope.parts else b""
 
 
 def _remember(offer: Offer, batch: Batch, decided: Sequence[Resultaat], before: Before, now: datetime) -> list[StoredBericht]:

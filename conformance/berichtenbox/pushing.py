@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from conformance.berichtenbox.citizens import Kept
 from conformance.berichtenbox.ebms_link import MOST_QUOTED, EbmsLink, outgoing_of, parts_seen, peer_text
 from conformance.berichtenbox.faults import Fault, Point
-from conformance.berichtenbox.ledger import Writing
+from conformance.berichtenbox.kept import filled, is_whole, seen_as_kept, size_of, sized, with_stand_in
+from conformance.berichtenbox.ledger import OfferedResult, Writing
 from conformance.berichtenbox.wire import Exchange, Sending
-from conformance.messages.envelope import SERVICE, Action, Envelope
+from conformance.messages.envelope import SERVICE, Action
 from conformance.messages.moments import write_moment
 from conformance.transport.ebms2.agreements import AgreementError
 from conformance.transport.ebms2.http import HttpAnswer, HttpOutcome
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _LONG_AGO: Final = timedelta(hours=1)
 _TAKEN: Final = 204
+_RESULTS: Final = frozenset({Action.BV_RESULT, Action.A_RESULT})
 
 
 class Pusher:
@@ -54,18 +57,20 @@ class Pusher:
             message = read_message(earlier.delivery.content_type, earlier.body).message
             again = self.link.handler.delivery_of(message, outgoing_of(earlier), now)
             self._keep(replace(earlier, delivery=again))
-        elif stored is not None:
-            self._keep(self._first_sending(stored.envelope, message_id, now))
+        elif isinstance(stored, OfferedResult):
+            self._keep(self._first_sending(stored, message_id, now))
 
-    def _first_sending(self, envelope: Envelope, message_id: str, now: datetime) -> Sending:
+    def _first_sending(self, stored: OfferedResult, message_id: str, now: datetime) -> Sending:
+        envelope = stored.envelope if stored.kept is None else with_stand_in(stored.envelope)
+        action = envelope.action if envelope.action in _RESULTS else Action.BV_RESULT
         try:
             # A message of another service goes the way of a result: no CPA of this connection has it, and that is what is tried.
-            agreed = self.link.handler.new_message(replace(envelope, service=SERVICE, action=Action.BV_RESULT))
+            agreed = self.link.handler.new_message(replace(envelope, service=SERVICE, action=action))
         except AgreementError as error:  # a ledger of an earlier connection: it must not hold up the others
             return Sending(_failed(message_id, envelope.cpa_id, str(error)), Kind.USER, b"")
         message = replace(agreed, service=service_of(envelope.service), action=envelope.action)
         outgoing = write_message(message)
-        return Sending(self.link.handler.delivery_of(agreed, outgoing, now), Kind.USER, outgoing.body)
+        return Sending(self.link.handler.delivery_of(agreed, outgoing, now), Kind.USER, outgoing.body, kept=stored.kept)
 
     def _keep(self, leaving: Sending) -> None:
         self._box.ledger.write([lambda writing: writing.wire.add_sending(leaving)])
@@ -84,9 +89,9 @@ class Pusher:
         for message in _in_front(leaving, faults, self._box.new_message_id):
             self._send(message.message_id, delivery.url, write_message(message), "a fault that was set")
         outgoing = _spoiled(outgoing_of(leaving), faults)
-        outcome = self._send(delivery.message_id, delivery.url, outgoing, "")
+        outcome = self._send(delivery.message_id, delivery.url, outgoing, "", leaving.kept)
         if "push-twice" in faults:
-            outcome = self._send(delivery.message_id, delivery.url, outgoing, "the same, twice in a row")
+            outcome = self._send(delivery.message_id, delivery.url, outgoing, "the same, twice in a row", leaving.kept)
         self._after(leaving, outcome)
 
     def _striking(self, leaving: Sending) -> Mapping[str, Fault]:
@@ -133,11 +138,24 @@ class Pusher:
 
         return work
 
-    def _send(self, message_id: str, url: str, outgoing: Outgoing, note: str) -> HttpOutcome:
+    def _send(self, message_id: str, url: str, outgoing: Outgoing, note: str, kept: Kept | None = None) -> HttpOutcome:
         """Post, and put it on the record."""
         wall, business = self._box.wall(), self._box.clock.now()
+        if kept is not None and is_whole(outgoing.body):
+            return self._send_kept(message_id, url, outgoing, note, kept)
         outcome = self.link.poster.post(url, outgoing.content_type, outgoing.body)
         exchange = exchange_of(message_id, url, outgoing, outcome, note, wall, business)
+        self._box.ledger.write([lambda writing: writing.wire.add_exchange(exchange)])
+        return outcome
+
+    def _send_kept(self, message_id: str, url: str, outgoing: Outgoing, note: str, kept: Kept) -> HttpOutcome:
+        """Post a message of which the content comes from the ledger as a stream."""
+        wall, business, citizens = self._box.wall(), self._box.clock.now(), self._box.ledger.citizens
+        headers = sized({"content-type": outgoing.content_type, "soapaction": SOAP_ACTION}, outgoing.body, kept)
+        outcome = self.link.poster.post(url, outgoing.content_type, filled(outgoing.body, citizens.content(kept)), headers)
+        exchange = exchange_of(message_id, url, outgoing, outcome, note, wall, business)
+        parts = seen_as_kept(exchange.parts, kept, citizens.content(kept))
+        exchange = replace(exchange, size=size_of(outgoing.body, kept), parts=parts)
         self._box.ledger.write([lambda writing: writing.wire.add_exchange(exchange)])
         return outcome
 

@@ -96,7 +96,7 @@ def _each_resultaat(change: Callable[[Resultaat, Fault], Resultaat]) -> Callable
 
 
 def _in_front(make: Callable[[Draft, Fault], Draft]) -> Callable[[list[Draft], Fault], list[Draft]]:
-    return lambda drafts, fault: [make(drafts[0], fault), *drafts]
+    return lambda drafts, fault: [*(make(draft, fault) for draft in drafts[:1]), *drafts]
 
 
 def _split(drafts: list[Draft], fault: Fault) -> list[Draft]:

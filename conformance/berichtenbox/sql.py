@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 from sqlalchemy import (
     BindParameter,
     Connection,
+    Dialect,
     Engine,
     Select,
     and_,
@@ -23,12 +24,14 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    inspect,
     select,
     update,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from conformance.berichtenbox import statements, tables
 from conformance.berichtenbox.ledger import (
@@ -45,7 +48,8 @@ from conformance.berichtenbox.ledger import (
     StoredBericht,
     Writing,
 )
-from conformance.berichtenbox.sql_wire import SqlWire, SqlWireWriting
+from conformance.berichtenbox.sql_citizens import SqlCitizens, SqlCitizenWriting, bevraging
+from conformance.berichtenbox.sql_wire import SqlWire, SqlWireWriting, exchange
 from conformance.berichtenbox.tables import bericht, call, insert_all, message, pieces, result, setting
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.findings import Earlier
@@ -53,7 +57,9 @@ from conformance.rules.findings import Earlier
 _IDS_AT_ONCE: Final = 500  # SQLite takes a limited number of parameters in one statement
 _BYTES_AT_ONCE: Final = 32_000_000  # an offer has up to 157 MB, and a round must fit in memory
 _PIECE: Final = 1_000_000  # bytes
+_VERSION: Final = "version"
 _DUST_S: Final = 1e-5  # moments are kept as floats: their rounding must not move a re-offering to the next day
+_LASTS: Final = select(*(select(func.coalesce(func.max(table.c.seq), 0)).scalar_subquery() for table in (message, call, exchange, bevraging)))
 _FILTERED: Final = tuple(item.name for item in fields(QueueFilter))
 
 
@@ -64,6 +70,8 @@ class SqlWriting:
         self._connection = connection
         self.wire = SqlWireWriting(connection)
         """What of the ebMS2 face can be written in the same commit."""
+        self.citizens = SqlCitizenWriting(connection)
+        """What of citizens can be written in the same commit."""
 
     def add_offers(self, offers: Sequence[Offer]) -> None:
         """Store offers as they came."""
@@ -131,15 +139,26 @@ class SqlLedger:
     def __init__(self, url: str) -> None:
         self._url, self._lock, self._reading = url, threading.RLock(), threading.RLock()
         self._wire = SqlWire(self._rows)
+        self._citizens = SqlCitizens(self._rows, self._begin)
         try:
             self._writer = self._reader = _engine(url)
-            tables.metadata.create_all(self._writer)
+            if not inspect(self._writer).has_table(message.name):
+                _create(self._writer)
             if _is_in_memory(url):
                 self._reading = self._lock  # another connection would see another, empty database
             else:
                 self._reader = _engine(url)
         except (SQLAlchemyError, ImportError) as error:
             raise LedgerError(f"the ledger {url} cannot be opened: {_short(error)}\n  Hint: give --db a URL such as sqlite:///ledger.db") from error
+        self._check_version()
+
+    def _check_version(self) -> None:
+        """Refuse a ledger of another version before anything is asked of it."""
+        found = self.setting(_VERSION)
+        if found != tables.VERSION:
+            self.close()
+            told = f"the ledger {self._url} has tables of version {found or 1}, and this kit needs {tables.VERSION}"
+            raise LedgerError(f"{told}\n  Hint: begin with a new file; the kit that made it can still read the old one")
 
     def __enter__(self) -> Self:
         """Use as a context."""
@@ -153,6 +172,11 @@ class SqlLedger:
     def wire(self) -> SqlWire:
         """What is kept of the ebMS2 face."""
         return self._wire
+
+    @property
+    def citizens(self) -> SqlCitizens:
+        """What is kept of citizens."""
+        return self._citizens
 
     def close(self) -> None:
         """Close the database."""
@@ -244,6 +268,9 @@ class SqlLedger:
                 connection.execute(graded.values(state=bindparam("now"), grading=bindparam("said"), status=Status.DELIVERED, event="DELIVERED"), rows)
             tables.insert_berichten(connection, processed.berichten)
             _insert_results(connection, processed)
+            citizens = SqlCitizenWriting(connection)
+            for asked in processed.bevragingen:
+                citizens.add_bevraging(asked)
 
     def due_results(self, now: datetime, window_s: float, interval_s: float) -> Sequence[PlannedResult]:
         """Return results to offer now: new ones, and unprocessed ones whose re-offering is due within the window."""
@@ -304,13 +331,10 @@ class SqlLedger:
         """Return what became of the berichten of offers above ``after``."""
         return [tables.bericht_of(row) for row in self._read(statements.BERICHTEN, after=after)]
 
-    def last_seq(self) -> int:
-        """Return the highest sequence number of a message."""
-        return int(self._read(statements.LAST_SEQ)[0][0])
-
-    def last_call(self) -> int:
-        """Return the highest sequence number of a call."""
-        return int(self._read(statements.LAST_CALL)[0][0])
+    def lasts(self) -> tuple[int, int, int, int]:
+        """Return the highest sequence numbers of a message, a call, an exchange and a question about citizens."""
+        message_seq, call_seq, exchange_seq, bevraging_seq = self._read(_LASTS)[0]
+        return message_seq, call_seq, exchange_seq, bevraging_seq
 
     def counts(self) -> dict[str, int]:
         """Return how many offers there are by state, and berichten by code, lost ones left out."""
@@ -351,6 +375,26 @@ def _engine(url: str) -> Engine:
     engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 30})
     event.listen(engine, "connect", _make_durable)
     return engine
+
+
+def _create(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for statement in _creation(connection.dialect):
+            connection.exec_driver_sql(statement)
+
+
+_creations: Final[dict[str, Sequence[str]]] = {}
+
+
+def _creation(dialect: Dialect) -> Sequence[str]:
+    """Return what makes the tables, as text: tests have hundreds of ledgers made, and building these statements takes longer than doing them."""
+    if dialect.name not in _creations:
+        made: list[CreateTable | CreateIndex] = []
+        for table in tables.metadata.sorted_tables:
+            made += (CreateTable(table), *map(CreateIndex, table.indexes))
+        version = f"INSERT INTO {setting.name} (key, value) VALUES ('{_VERSION}', '{tables.VERSION}')"  # noqa: S608  # our own names
+        _creations[dialect.name] = [*(str(item.compile(dialect=dialect)) for item in made), version]
+    return _creations[dialect.name]
 
 
 def _make_durable(connection: Any, _record: object) -> None:

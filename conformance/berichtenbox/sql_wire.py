@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from conformance.berichtenbox.citizens import Kept
 from conformance.berichtenbox.ledger import Face, Status
 from conformance.berichtenbox.tables import at, insert_all, message, metadata
 from conformance.berichtenbox.wire import Exchange, Headers, PartSeen, Sending
@@ -78,7 +79,6 @@ _UNSENT: Final = (
     .order_by(message.c.seq)
 )
 _EXCHANGES: Final = select(exchange).where(exchange.c.seq > bindparam("after")).order_by(exchange.c.seq)
-_LAST: Final = select(func.coalesce(func.max(exchange.c.seq), 0))
 
 
 class SqlWireWriting:
@@ -152,10 +152,6 @@ class SqlWire:
         """Return all exchanges with a sequence number above ``after``."""
         return [_exchange_of(row) for row in self._read(_EXCHANGES, after=after)]
 
-    def last_exchange(self) -> int:
-        """Return the highest sequence number of an exchange."""
-        return int(self._read(_LAST)[0][0])
-
 
 def _first(rows: Sequence[Row[Any]]) -> Sending | None:
     return _sending_of(rows[0]) if rows else None
@@ -221,6 +217,7 @@ def _sending_row(leaving: Sending) -> dict[str, Any]:
         "kind": leaving.kind,
         "is_rejection": leaving.is_rejection,
         "received": _seconds(leaving.received),
+        "kept": None if leaving.kept is None else [leaving.kept.id, leaving.kept.size],
     }
     return {
         "message_id": delivery.message_id,
@@ -250,7 +247,8 @@ def _sending_of(row: Row[Any]) -> Sending:
         state=DeliveryState(row.state),
         reason=rest["reason"],
     )
-    return Sending(delivery, rest["kind"], row.body, row.answers, rest["is_rejection"], _moment(rest["received"]), row.seq)
+    kept = Kept(*rest["kept"]) if rest["kept"] else None
+    return Sending(delivery, rest["kind"], row.body, row.answers, rest["is_rejection"], _moment(rest["received"]), row.seq, kept)
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -43,5 +43,3 @@ OFFERS: Final = select(message).where(message.c.is_offer, message.c.seq > bindpa
 RESULTS: Final = select(message).where(~message.c.is_offer, message.c.seq > bindparam("after")).order_by(message.c.seq)
 CALLS: Final = select(call).where(call.c.seq > bindparam("after")).order_by(call.c.seq)
 BERICHTEN: Final = select(bericht).where(bericht.c.offer_seq > bindparam("after")).order_by(bericht.c.seq)
-LAST_SEQ: Final = select(func.coalesce(func.max(message.c.seq), 0))
-LAST_CALL: Final = select(func.coalesce(func.max(call.c.seq), 0))

@@ -10,12 +10,15 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Connection, Dialect, Float, Index, Integer, LargeBinary, MetaData, Row, String, Table, Text, insert
 
+from conformance.berichtenbox.citizens import Kept
 from conformance.berichtenbox.ledger import Call, Face, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht
 from conformance.messages.envelope import Envelope, Part
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.findings import Finding, Grading
 
 metadata: Final = MetaData()
+VERSION: Final = 2
+"""Of the tables: a file that an earlier kit made lacks columns."""
 
 _ENVELOPE: Final = tuple(item.name for item in fields(Envelope) if item.name != "parts")  # the last field
 _BERICHT: Final = ("offer_seq", "position", "batch_id", "bericht_id", "gebruiker_id", "bericht_type", "digest", "code")  # in the order of the table
@@ -25,6 +28,11 @@ _envelope_values: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*_ENVELOP
 
 def _envelope_columns() -> list[Column[Any]]:
     return [*(Column(name, String) for name in _ENVELOPE), Column("parts", Text)]
+
+
+def _kept_columns() -> list[Column[Any]]:
+    """Return where the content of an envelope is when it is too large to be carried around."""
+    return [Column("kept_id", Integer), Column("kept_size", Integer)]
 
 
 def _content() -> Column[Any]:
@@ -47,6 +55,7 @@ message = Table(
     Column("grading", Text),
     Column("note", Text),
     Column("face", String, nullable=False),
+    *_kept_columns(),
     _content(),
     Index("message_by_id", "message_id"),
     Index("message_by_state", "state", "status"),
@@ -95,6 +104,7 @@ result = Table(
     Column("offers", Integer, nullable=False),
     Column("is_done", Boolean, nullable=False),
     Column("face", String, nullable=False),
+    *_kept_columns(),
     _content(),
     Index("result_to_offer", "is_done", "last_offered", "due"),
 )
@@ -108,6 +118,7 @@ call = Table(
     Column("status", Integer, nullable=False),
     Column("wall", Float, nullable=False),
     Column("business", Float, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 setting = Table("setting", metadata, Column("key", String, primary_key=True), Column("value", Text, nullable=False))
@@ -170,12 +181,22 @@ def offered_row(offered: OfferedResult) -> dict[str, Any]:
         "business": offered.business.timestamp(),
         "result_id": offered.result_id,
         "face": offered.face,
+        **_kept_row(offered.kept),
     }
+
+
+def _kept_row(kept: Kept | None) -> dict[str, Any]:
+    return {"kept_id": None if kept is None else kept.id, "kept_size": None if kept is None else kept.size}
+
+
+def _kept_of(row: Row[Any]) -> Kept | None:
+    return None if row.kept_id is None else Kept(row.kept_id, row.kept_size)
 
 
 def offered_of(row: Row[Any]) -> OfferedResult:
     """Return the offered result that a row holds."""
-    return OfferedResult(envelope_of(row), at(row.wall), at(row.business), Status(row.status), row.result_id, row.seq, Face(row.face))
+    moments = at(row.wall), at(row.business)
+    return OfferedResult(envelope_of(row), *moments, Status(row.status), row.result_id, row.seq, Face(row.face), _kept_of(row))
 
 
 def planned_row(planned: PlannedResult, result_id: int, offered: datetime | None) -> dict[str, Any]:
@@ -194,6 +215,7 @@ def planned_row(planned: PlannedResult, result_id: int, offered: datetime | None
         "offers": 0 if offered is None else 1,
         "is_done": False,
         "face": planned.face,
+        **_kept_row(planned.kept),
     }
 
 
@@ -212,6 +234,7 @@ def planned_of(row: Row[Any]) -> PlannedResult:
         last_offered=at(row.last_offered) if row.last_offered is not None else None,
         offers=row.offers,
         face=Face(row.face),
+        kept=_kept_of(row),
     )
 
 
@@ -224,12 +247,12 @@ def bericht_of(row: Row[Any]) -> StoredBericht:
 def call_row(made: Call) -> dict[str, Any]:
     """Return the columns of a call."""
     moments = {"wall": made.wall.timestamp(), "business": made.business.timestamp()}
-    return {"operation": made.operation, "subject": made.subject, "status": made.status} | moments
+    return {"operation": made.operation, "subject": made.subject, "status": made.status, "note": made.note} | moments
 
 
 def call_of(row: Row[Any]) -> Call:
     """Return the call that a row holds."""
-    return Call(row.operation, row.subject, row.status, at(row.wall), at(row.business), row.seq)
+    return Call(row.operation, row.subject, row.status, at(row.wall), at(row.business), row.seq, row.note)
 
 
 @lru_cache(maxsize=64)  # most messages have nothing against them, or the same

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from conformance.berichtenbox.citizens import Kept
 from conformance.transport.ebms2.sending import Delivery
 from conformance.transport.tls import PeerCertificate
 
@@ -64,7 +65,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A message of ours under way: its delivery with the bytes, what it answers (a MessageId, for a signal), and when that was received."""
+    """A message of ours under way: its delivery with the bytes, what it answers (a MessageId, for a signal), and when that was received.
+
+    With ``kept`` the bytes hold a stand-in for the content that the ledger keeps.
+    """
 
     delivery: Delivery
     kind: str
@@ -73,6 +77,7 @@ class Sending:
     is_rejection: bool = False
     received: datetime | None = None
     seq: int = 0
+    kept: Kept | None = None
 
     def moved_to(self, delivery: Delivery) -> "Sending":
         """Return the same message further on its way."""
@@ -115,6 +120,3 @@ class WireLedger(Protocol):
 
     def exchanges(self, after: int) -> Sequence[Exchange]:
         """Return all exchanges with a sequence number above ``after``."""
-
-    def last_exchange(self) -> int:
-        """Return the highest sequence number of an exchange."""

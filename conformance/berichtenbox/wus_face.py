@@ -3,21 +3,27 @@
 What it knows is the register of the Berichtenbox. BSNs stand in a Body only: no fault, record or URL repeats one.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from conformance.berichtenbox import wus_description
+from conformance.berichtenbox import citizens, wus_description, wus_faults, wus_remarks
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.committer import GroupCommitter
 from conformance.berichtenbox.faults import Fault, Point
 from conformance.berichtenbox.http import bare, read_body
-from conformance.berichtenbox.trouble import refusing, spoiled, status_of
-from conformance.messages.identities import passes_elfproef
+from conformance.berichtenbox.ledger import Writing
+from conformance.berichtenbox.trouble import NO_ANSWER, refusing, spoiled, status_of
+from conformance.berichtenbox.usage import Ruling
+from conformance.berichtenbox.wus_remarks import Remark
+from conformance.messages.bsns import BsnList
+from conformance.messages.identities import is_bsn_shaped, passes_elfproef
 from conformance.messages.validatie import (
     ACTION,
     MOST_KLANTEN,
@@ -36,8 +42,11 @@ from conformance.transport.soap import FaultCode, SoapFault, Technical
 from conformance.transport.tls import PeerCertificate
 
 PATH: Final = "/wus/BerichtenboxValidatieService"
-_OPERATION: Final = "validatie"
+OPERATION: Final = "validatie"
 _UNREADABLE: Final = "unreadable"
+DROPPED: Final = "a fault that was set dropped the connection"
+# The SNO gives the norm and not what happens above it: an aanname, and only when a tester asks for it.
+TOO_MANY: Final = "too many requests this hour; ask again later"
 
 
 class NotAnswered(ValueError):  # noqa: N818  # the sentence reads "not answered"
@@ -60,12 +69,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What goes back, and what goes on the record about it."""
+    """What goes back, and what goes on the record about it; a question that could not be read is no bevraging."""
 
     status: int
     content: bytes
     subject: str
     media_type: str = "text/xml"
+    bevraging: citizens.Bevraging | None = None
+    remarks: tuple[Remark, ...] = ()
 
     def response(self) -> Response:
         """Return it as an HTTP answer."""
@@ -90,39 +101,86 @@ class WusFace:
     async def ask(self, request: Request) -> Response:
         """Answer ValidateAbonnementen, after it is on the record."""
         faults = {fault.name: fault for fault in self._box.faults.striking(Point.VALIDATE)}
+        body = await read_body(request, soap.LIMITS.size)  # before a fault that is slow: who does not wait for it is gone after
         refused = await refusing(faults)
         if refused is not None:
-            await self._note(_UNREADABLE, status_of(refused))
+            await self._note(Outcome(status_of(refused), b"", _UNREADABLE))
             return refused
-        body = await read_body(request, soap.LIMITS.size)
         headers, peer = request.headers, request.scope.get("extensions", {}).get(PEER)
-        outcome = self.outcome(Asked(headers.get("content-type", ""), headers.get("soapaction"), body, peer), faults)
+        # 250 citizens take some milliseconds: meanwhile others are answered.
+        outcome = await run_in_threadpool(self.outcome, Asked(headers.get("content-type", ""), headers.get("soapaction"), body, peer), faults)
         answer = spoiled(outcome.response(), faults)
-        await self._note(outcome.subject, status_of(answer))
+        await self._note(replace(outcome, status=status_of(answer)))
         return answer
 
-    async def _note(self, subject: str, status: int) -> None:
-        call = self._box.call_of(_OPERATION, subject, status)
-        await self._committer.do(lambda writing: writing.add_call(call))
+    async def _note(self, outcome: Outcome) -> None:
+        call, bevraging = self._box.call_of(OPERATION, outcome.subject, outcome.status, wus_remarks.written(outcome.remarks)), outcome.bevraging
+        if bevraging is not None and outcome.status == NO_ANSWER:
+            bevraging = replace(bevraging, is_answered=False, note=_joined(bevraging.note, DROPPED))
+
+        def work(writing: Writing) -> None:
+            writing.add_call(call)
+            if bevraging is not None:
+                writing.citizens.add_bevraging(bevraging)
+
+        await self._committer.do(work)
 
     def outcome(self, asked: Asked, faults: Mapping[str, Fault]) -> Outcome:
         """Return what goes back for a question, right or wrong."""
-        subject, addressing = _UNREADABLE, None
+        found = self._outcome(asked, faults)
+        return replace(found, remarks=(*found.remarks, *wus_remarks.on_message(asked.body)))
+
+    def _outcome(self, asked: Asked, faults: Mapping[str, Fault]) -> Outcome:
+        addressing = None
         try:
             request = soap.read_request(asked.content_type, asked.soap_action, asked.body, ACTION)
             addressing = request.addressing
             aanvraag = read_aanvraag(request.content)
-            subject = f"{len(aanvraag.klanten or ())} klanten"
-            answer = self._answer(aanvraag, asked.peer, faults)
         except soap.MediaTypeRefused as refused:
-            return Outcome(415, str(refused).encode(), subject, "text/plain")
+            return Outcome(415, str(refused).encode(), _UNREADABLE, "text/plain", remarks=_unreadable(refused))
         except SoapFault as fault:
-            return self._fault(fault, subject, fault.addressing)
+            return replace(self._fault(fault, _UNREADABLE, fault.addressing), remarks=_unreadable(fault))
         except UnreadableValidatie as error:
-            return self._fault(SoapFault(FaultCode.CLIENT, f"{Technical.SCHEMA} {error}", is_about_body=True), subject, addressing)
+            invalid = SoapFault(FaultCode.CLIENT, f"{Technical.SCHEMA} {error}", is_about_body=True)
+            return replace(self._fault(invalid, _UNREADABLE, addressing), remarks=_unreadable(error))
+        remarks = tuple(wus_remarks.on_question(aanvraag, self._box.connection.oins))
+        return replace(self._answered(aanvraag, asked.peer, addressing, faults), remarks=remarks)
+
+    def _answered(
+        self, aanvraag: ValidatieAanvraag, peer: PeerCertificate | None, addressing: soap.Addressing | None, faults: Mapping[str, Fault]
+    ) -> Outcome:
+        """Return what goes back for a question that could be read, with the bevraging that it is."""
+        count, now = len(aanvraag.klanten or ()), self._box.clock.now()
+        subject = f"{count} klanten"
+        ruling = self._box.abonnementen.usage.rule(citizens.Asked.VALIDATIE, aanvraag.leverancier_code or "", now, count)
+        bevraging = self._bevraging(aanvraag, now, ruling)
+        try:
+            answer = wus_faults.bent(self._answer(aanvraag, peer, ruling, faults), aanvraag, faults)
         except NotAnswered as error:
-            return self._fault(_declared(error), subject, addressing)
-        return Outcome(200, soap.write_envelope(answer.to_element(), self._reply(addressing, RESPONSE_ACTION)), subject)
+            refused = replace(bevraging, is_answered=False, note=_joined(ruling.note, str(error)))
+            return replace(self._fault(_declared(error), subject, addressing), bevraging=refused)
+        content = soap.write_envelope(wus_faults.element_of(answer, faults), self._reply(addressing, RESPONSE_ACTION))
+        spoiling = wus_faults.spoiling(faults)
+        told = {item.klant.key for item in answer.abonnementen if item.klant is not None}
+        bevraging = replace(
+            bevraging,
+            bsns=_bsns(key for key in _keys(aanvraag) if key in told),
+            is_answered=not spoiling,
+            note=_joined(ruling.note, spoiling),
+        )
+        return Outcome(200, wus_faults.written(content, faults), subject, bevraging=bevraging)
+
+    def _bevraging(self, aanvraag: ValidatieAanvraag, now: datetime, ruling: Ruling) -> citizens.Bevraging:
+        return citizens.Bevraging(
+            citizens.Asked.VALIDATIE,
+            aanvraag.leverancier_code or "",
+            now,
+            self._box.wall(),
+            bericht_type=aanvraag.bericht_type or "",
+            bsns=_bsns(_keys(aanvraag)),
+            count=len(aanvraag.klanten or ()),
+            note=ruling.note,
+        )
 
     def _fault(self, fault: SoapFault, subject: str, addressing: soap.Addressing | None) -> Outcome:
         return Outcome(500, soap.write_fault(fault, self._reply(addressing, fault.action)), subject)
@@ -130,19 +188,19 @@ class WusFace:
     def _reply(self, addressing: soap.Addressing | None, action: str) -> soap.Addressing | None:
         return None if addressing is None else addressing.reply(action, f"urn:uuid:{self._box.new_guid()}")
 
-    def _answer(self, aanvraag: ValidatieAanvraag, peer: PeerCertificate | None, faults: Mapping[str, Fault]) -> ValidatieAntwoord:
+    def _answer(self, aanvraag: ValidatieAanvraag, peer: PeerCertificate | None, ruling: Ruling, faults: Mapping[str, Fault]) -> ValidatieAntwoord:
         """Return the answer; raises :class:`NotAnswered`."""
         objection = _objection(aanvraag) or self.not_authorised(aanvraag.leverancier_code or "", peer)
         if objection:
             raise NotAnswered(FaultName.APPLICATION, objection)
+        if "application-fault" in faults:
+            raise NotAnswered(FaultName.APPLICATION, "the question cannot be answered")
         if "register-down" in faults:
             raise NotAnswered(FaultName.DEPENDENT_SERVICE, "the register of abonnementen cannot be reached; ask again later")
-        return ValidatieAntwoord(
-            tuple(
-                Abonnement(klant, self._wants(klant.key or "", aanvraag.bericht_type or "", aanvraag.leverancier_code or ""))
-                for klant in aanvraag.klanten or ()
-            )
-        )
+        if ruling.is_refused:
+            raise NotAnswered(FaultName.DEPENDENT_SERVICE, TOO_MANY)
+        wanting = self._wanting(aanvraag)
+        return ValidatieAntwoord(tuple(Abonnement(klant, klant.key in wanting) for klant in aanvraag.klanten or ()))
 
     def not_authorised(self, oin: str, peer: PeerCertificate | None) -> str:
         """Return why this connection may not ask for that Afnemer; empty when it may.
@@ -155,10 +213,28 @@ class WusFace:
             return "not authorised: the OIN of the client certificate may not ask for this berichtleverancierCode"
         return ""
 
-    def _wants(self, bsn: str, bericht_type: str, oin: str) -> bool:
-        """Tell whether a citizen takes this; an unknown or impossible BSN does not, which is an answer and not a fault."""
-        register = self._box.register
-        return register.bericht_types.get(bericht_type, False) and passes_elfproef(bsn) and register.wants(bsn, oin)
+    def _wanting(self, aanvraag: ValidatieAanvraag) -> frozenset[str]:
+        """Return who takes this; an unknown or impossible BSN does not, which is an answer and not a fault."""
+        register, bericht_type = self._box.register, aanvraag.bericht_type or ""
+        if not register.bericht_types.get(bericht_type, False):
+            return frozenset()
+        return register.wanting(aanvraag.leverancier_code or "", bericht_type, filter(passes_elfproef, _keys(aanvraag)))
+
+
+def _unreadable(error: ValueError) -> tuple[Remark, ...]:
+    return (Remark(wus_remarks.UNREADABLE, str(error)),)
+
+
+def _keys(aanvraag: ValidatieAanvraag) -> Iterator[str]:
+    return (klant.key or "" for klant in aanvraag.klanten or ())
+
+
+def _bsns(keys: Iterable[str]) -> BsnList:
+    return BsnList.of(filter(is_bsn_shaped, keys)).unique()
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _objection(aanvraag: ValidatieAanvraag) -> str:

@@ -58,6 +58,9 @@ port = 8800
 # cpa = "cpa.xml"    # from Logius, or from `berichtenbox cpa new`
 # Two-way TLS on every face, with the certificates of `berichtenbox pki new`.
 # tls = "pki/"
+# The test citizens it knows: bsn,actief,oin,berichttype,wil a row. Without a
+# file they are the reserved test BSNs, from which the cases choose.
+# register = "burgers.csv"
 
 # How long the kit waits for your Afnemer to act, in seconds.
 # [timing]

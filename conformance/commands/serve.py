@@ -21,18 +21,22 @@ from conformance.commands.terminal import say
 
 if TYPE_CHECKING:
     from conformance.berichtenbox.app import Urls
+    from conformance.berichtenbox.citizens import CitizenWriting
     from conformance.profile import Profile
     from conformance.profile_keys import UnfitError
     from conformance.transport.pki import Pki
     from conformance.transport.tls import TlsFiles
     from conformance.wiring import Wiring
 
+MOST_CITIZENS: Final = 20_000_000  # as many as a population has
+_CITIZENS: Final = "Makes N citizens that are nobody, with --seed, else with 20261124."
 _PKI: Final = "berichtenbox pki new pki"
 _EXAMPLES: Final = """\b
 Examples:
   berichtenbox serve
   berichtenbox serve --port 0 --ready-file ready.json
   berichtenbox serve --cpa cpa.xml
+  berichtenbox serve --citizens 1000000
   berichtenbox pki new pki && berichtenbox serve --tls pki"""
 
 
@@ -53,6 +57,14 @@ Examples:
 @click.option(
     "--tls", type=click.Path(path_type=Path), metavar="DIR", help="Two-way TLS, with certificates of `pki new`; without it, what the profile says."
 )
+@click.option(
+    "--register",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Its citizens, in CSV: bsn,actief,oin,berichttype,wil; without it, what the profile says.",
+)
+@click.option("--citizens", type=click.IntRange(1, MOST_CITIZENS), metavar="N", help=_CITIZENS)
+@click.option("--inactive", type=click.FloatRange(0, 1), metavar="SHARE", help="Which part of --citizens has no active Berichtenbox, such as 0.1.")
 def command(
     host: str | None,
     port: int | None,
@@ -62,12 +74,17 @@ def command(
     profile_file: Path | None,
     cpa_file: Path | None,
     tls: Path | None,
+    register: Path | None,
+    citizens: int | None,
+    inactive: float | None,
 ) -> int:
     """Run the simulated Berichtenbox until it is stopped.
 
-    Its citizens are the reserved test BSNs, all active and subscribed.
-    SIGTERM or Ctrl-C stops it, with exit code 0. With --tls each refused
-    handshake is told, and only the OINs of the connection may come in.
+    Its citizens are the reserved test BSNs, all active and subscribed,
+    unless --register or --citizens says otherwise: then they replace those
+    that a ledger has. SIGTERM or Ctrl-C stops it, with exit code 0. With --tls
+    each refused handshake is told, and only the OINs of the connection may
+    come in.
     """
     from conformance.berichtenbox.app import serve
     from conformance.berichtenbox.box import Berichtenbox
@@ -77,6 +94,7 @@ def command(
     from conformance.transport.tls import client_context
 
     profile = load(profile_file) if profile_file else Profile.default()
+    population = _population(profile, register, citizens, inactive, seed)
     if cpa_file is not None:
         profile = _under(cpa_file, profile, is_ours=profile_file is not None)
     if tls is not None:
@@ -88,11 +106,41 @@ def command(
     announcement = _Announcement(ready_file, drawn)
     with announcement.kept(), _wired(profile) as wiring, _ledger_url(db) as url, SqlLedger(url) as ledger:
         files = None if profile.pki is None else _shown(profile.pki)
-        box = Berichtenbox(ledger, profile.connection_config(), seed=drawn)
+        box = Berichtenbox(ledger, profile.connection_config(), seed=drawn, population=population)
+        if population is not None:
+            say(f"Citizens: {ledger.citizens.accounts()}.")
         box.connect(wiring.cpa, None if files is None else client_context(files), wiring.cpa_file.read_bytes())
         announcement.agreed = partial(_told, wiring, is_made=profile.agreement is None)
         serve(box, at, wiring.port, announcement.make, files)
     return 0
+
+
+def _population(
+    profile: "Profile", register: Path | None, citizens: int | None, inactive: float | None, seed: int | None
+) -> Callable[["CitizenWriting"], object] | None:
+    """Return what gives the Berichtenbox its citizens, ``None`` for the default ones. Raises ``RegisterError``."""
+    from conformance.berichtenbox import population, register_file
+
+    if register is not None and citizens is not None:
+        raise _wrong_choice("--register and --citizens exclude each other.", "leave one of the two out")
+    if inactive is not None and citizens is None:
+        raise _wrong_choice("--inactive is about made citizens.", "give --citizens too; a register says itself who is active")
+    if citizens is not None:
+        drawn = population.DEFAULT_SEED if seed is None else seed
+        return partial(population.fill, count=citizens, seed=drawn, inactive_share=inactive or 0.0, told=_tell)
+    if register is not None:
+        register_file.check(register)
+        return partial(register_file.load, register, told=_tell)
+    return profile.population(_tell)
+
+
+def _tell(count: int) -> None:
+    """Tell how far it is: ten million citizens take a minute."""
+    say(f"{count} citizens so far.", err=True)
+
+
+def _wrong_choice(what: str, hint: str) -> click.UsageError:
+    return click.UsageError(f"{what}\n  Hint: {hint}.", click.get_current_context())
 
 
 def _under(file: Path, profile: "Profile", *, is_ours: bool) -> "Profile":

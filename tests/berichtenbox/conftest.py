@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -126,11 +126,17 @@ def control(urls: Urls) -> Iterator[httpx.Client]:
         yield client
 
 
+@cache
+def _document(name: str) -> Any:
+    """Return an OpenAPI file: reading one takes longer than most tests."""
+    return yaml.safe_load(specs.path(f"openapi/{name}.yaml").read_text(encoding="utf-8"))
+
+
 class Description:
     """An OpenAPI file: which operations there are, and what they may answer."""
 
     def __init__(self, name: str) -> None:
-        self.document = yaml.safe_load(specs.path(f"openapi/{name}.yaml").read_text(encoding="utf-8"))
+        self.document = _document(name)
         self.base = self.document["servers"][0]["url"]
 
     def operations(self) -> set[tuple[str, str]]:

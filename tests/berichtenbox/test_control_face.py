@@ -129,26 +129,6 @@ def test_a_wrong_fault_is_refused(control, body, said):
     assert control.get("/fouten").json() == {"fouten": []}
 
 
-def test_a_citizen_is_changed(control, live):
-    """
-    From then on the citizen takes no letters; the BSN is in the body.
-    """
-    assert control.post("/burgers", json={"bsn": "999990019", "actief": False}).status_code == 204
-    assert not live.register.wants("999990019", "")
-
-
-@pytest.mark.parametrize(
-    "body", [{}, {"bsn": "999990019"}, {"bsn": 999990019, "actief": True}, {"bsn": "1", "actief": True}, {"bsn": "999990019", "actief": 1}]
-)
-def test_a_wrong_citizen_is_refused(control, body):
-    """
-    A BSN is a text of nine digits, and actief is true or false; the answer quotes no BSN.
-    """
-    detail = problem(control.post("/burgers", json=body))
-
-    assert detail == "give bsn, a text of 9 digits, and actief, true or false"
-
-
 def test_bericht_types_are_made_and_closed(control, sender, make, live):
     """
     A BerichtType is made, used, and closed.

@@ -14,8 +14,8 @@ from conformance.rules.findings import Connection, Knowledge
 from conformance.rules.grading import grade_offer
 
 OIN = "00000099000000001000"
-EVERYBODY = Circumstances(frozenset(), lambda _bsn, _oin: True)
-NOBODY = Circumstances(frozenset(), lambda _bsn, _oin: False)
+EVERYBODY = Circumstances(frozenset(), lambda _oin, _kind, _bsn: True)
+NOBODY = Circumstances(frozenset(), lambda _oin, _kind, _bsn: False)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_each_refusal_has_its_code(decided, make):
         make.bericht("11111111-0000-4000-8000-000000000001"),
         make.bericht(gebruiker_id="999990020"),
     )
-    circumstances = Circumstances({"11111111-0000-4000-8000-000000000001"}, lambda bsn, _oin: bsn != "999990020")
+    circumstances = Circumstances({"11111111-0000-4000-8000-000000000001"}, lambda _oin, _kind, bsn: bsn != "999990020")
 
     assert [(item.code.value, item.stadium) for item in decided(batch, circumstances)] == [
         ("Verwerkt", "NA"),
@@ -132,7 +132,7 @@ def test_every_check_comes_in_its_order(decided, make):
         ({}, {"gebruiker_id": "999990019"}),
     ):
         batch = replace(batch, **on_batch, berichten=(replace(batch.berichten[0], **on_bericht),))
-        wants = replace(circumstances, wants=lambda bsn, _oin: bsn == "999990019")
+        wants = replace(circumstances, wants=lambda _oin, _kind, bsn: bsn == "999990019")
         codes += [item.code.value for item in decided(batch, wants)]
 
     assert codes == [
@@ -178,14 +178,14 @@ def test_ids_come_back_as_they_were_written(decided, make):
     assert decided(make.batch(bericht))[0].bericht_id == bericht.bericht_id
 
 
-def test_who_takes_letters_is_asked_with_the_oin_of_the_letter(decided, make):
+def test_who_takes_letters_is_asked_with_the_oin_and_type_of_the_letter(decided, make):
     """
     The abonnement is on the organisation of the letter.
     """
     asked = []
     decided(make.batch(make.bericht()), Circumstances((), lambda *who: bool(asked.append(who))))
 
-    assert asked == [("999990019", OIN)]
+    assert asked == [(OIN, "BELAST", "999990019")]
 
 
 def test_what_the_berichtenbox_refuses_for_is_told(make):

@@ -7,9 +7,8 @@ import pytest
 
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.ledger import LedgerError, State
-from conformance.berichtenbox.processing import payload_of
 from conformance.berichtenbox.sql import SqlLedger
-from conformance.messages.envelope import Envelope, Part
+from conformance.messages.envelope import Envelope, Part, payload_of
 from conformance.messages.identities import NIL_GUID
 
 

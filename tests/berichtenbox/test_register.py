@@ -1,38 +1,59 @@
 """Who the Berichtenbox knows."""
 
-from conformance.berichtenbox.register import ConnectionConfig, Register
+import pytest
+
+from conformance.berichtenbox.citizens import Voorkeur
+from conformance.berichtenbox.register import ConnectionConfig, Register, default_accounts
+from conformance.berichtenbox.sql import SqlLedger
+from conformance.messages.batch import Bericht
+from conformance.messages.identities import reserved_test_bsns
 
 OIN = "00000099000000001000"
+OTHER = "00000099000000003000"
+NOBODY = "999990008"
 
 
-def test_reserved_test_bsns_take_letters_until_told_otherwise():
+@pytest.fixture
+def ledger():
+    """A ledger in memory with the default citizens."""
+    with SqlLedger("sqlite://") as opened:
+        opened.write([lambda writing: writing.citizens.add_accounts(default_accounts())])
+        yield opened
+
+
+@pytest.fixture
+def register(ledger):
+    """A register on that ledger."""
+    return Register({"BELAST": True}, ledger.citizens)
+
+
+def test_reserved_test_bsns_take_letters_until_told_otherwise(register):
     """
-    A reserved BSN wants letters, an unknown one does not.
+    A reserved BSN wants letters, an unknown one does not, nor does what is no BSN.
     """
-    register = Register({})
-
+    assert register.wanting(OIN, "BELAST", reserved_test_bsns()) == frozenset(reserved_test_bsns())
+    assert register.wanting(OIN, "BELAST", [NOBODY, "", "99999", "x"]) == frozenset()
     assert register.wants("999990007", OIN)
-    assert not register.wants("999990008", OIN)
+    assert not register.wants(NOBODY, OIN)
 
 
-def test_a_citizen_can_be_changed_both_ways():
+def test_takers_are_told_by_sender_and_type(register, ledger, make, wall):
     """
-    What is said of a citizen wins from the list.
+    Of letters of several Afnemers and BerichtTypes, those that their citizen takes.
     """
-    register = Register({})
+    said = Voorkeur(999_990_007, OTHER, "BELAST", wants=False)
+    ledger.write([lambda writing: writing.citizens.set_voorkeur(said, wall())])
+    letters = [(oin, make.bericht(gebruiker_id=bsn)) for oin in (OIN, OTHER) for bsn in ("999990007", "999990019", NOBODY)]
 
-    register.set_burger("999990007", wants=False)
-    register.set_burger("999990008", wants=True)
-
-    assert (register.wants("999990007", OIN), register.wants("999990008", OIN)) == (False, True)
+    assert isinstance(letters[0][1], Bericht)
+    assert register.takers(letters) == {(OIN, "BELAST", "999990007"), (OIN, "BELAST", "999990019"), (OTHER, "BELAST", "999990019")}
 
 
-def test_a_register_survives_being_kept():
+def test_a_register_survives_being_kept(register, ledger):
     """
-    What is written as JSON is read back the same.
+    What is written as JSON is read back the same; citizens stand in the ledger.
     """
-    register, other = Register({"BELAST": True}), Register({"PASPOORT": True})
-    register.set_burger("999990019", wants=False)
+    other = Register({"PASPOORT": True}, ledger.citizens)
     register.set_bericht_type("OUD", is_active=False)
 
     other.load(register.to_json())

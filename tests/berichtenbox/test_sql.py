@@ -289,7 +289,7 @@ def test_an_empty_ledger_counts_nothing(ledger):
     """
     Everything is empty or zero at the start.
     """
-    assert (ledger.last_seq(), ledger.last_call(), ledger.counts(), ledger.next_due(), ledger.next_reoffer(1, 1)) == (0, 0, {}, None, None)
+    assert (*ledger.lasts()[:2], ledger.counts(), ledger.next_due(), ledger.next_reoffer(1, 1)) == (0, 0, {}, None, None)
 
 
 def test_another_database_is_asked_for_by_its_driver():

@@ -612,6 +612,7 @@ def test_each_question_goes_on_the_record_without_a_bsn(ask, live, caplog):
         ("validatie", "unreadable", 500),
         ("validatie", "unreadable", 415),
     ]
+    assert [call.note.partition(":")[0] for call in calls] == ["", "VAL-005", "VAL-008", "VAL-008"]
     assert BSN not in repr(calls) + caplog.text
 
 

@@ -26,6 +26,7 @@ def test_every_example_in_the_comments_is_valid(berichtenbox, tmp_path, pki_dire
     Each key that stands there as a comment can be switched on, with the files that it names; of the drivers one at a time.
     """
     shutil.copytree(pki_directory, tmp_path / "pki")
+    (tmp_path / "burgers.csv").write_text("bsn,actief,oin,berichttype,wil\n999990007,ja,,,\n")
     berichtenbox("cpa", "new", "--pki", "pki", "--endpoint-afnemer", "https://127.0.0.1:9443/ebms", "--out", "cpa.xml")
     lines = [line.removeprefix("# ") if " = " in line or line.startswith("# [") else line for line in TEMPLATE.splitlines()]
     skipped = ("command = ", "python = ", "[driver.commands]", "gezondheid", "berichten = ", "bericht = ", "With kind")
@@ -39,6 +40,7 @@ def test_every_example_in_the_comments_is_valid(berichtenbox, tmp_path, pki_dire
     assert profile.driver.restart == "systemctl restart afnemer"
     assert profile.afnemer.intermediair_for == ("00000099000000003000",)
     assert (profile.berichtenbox.tls, profile.berichtenbox.cpa) == (tmp_path / "pki", tmp_path / "cpa.xml")
+    assert profile.berichtenbox.register == tmp_path / "burgers.csv"
     assert profile.gateway() == "https://127.0.0.1:9443/ebms"
 
 

@@ -13,8 +13,12 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from conformance.berichtenbox import population
 from conformance.berichtenbox.app import Urls
+from conformance.berichtenbox.population import DEFAULT_SEED
+from conformance.berichtenbox.register import DEFAULT_OIN
 from conformance.berichtenbox.tls_face import LOGGER
+from conformance.commands.serve import MOST_CITIZENS
 from conformance.report.errors import OutputError
 from conformance.transport import pki
 from conformance.transport.cpa import read_cpa
@@ -129,6 +133,108 @@ def test_profile_says_where_and_options_overrule_it(berichtenbox, served, tmp_pa
     assert (at, on, other) == ("localhost", 9009, "::1")
     assert free > 0  # the CPA has it, so it is chosen beforehand
     assert served.calls[0][0].connection.cpa_id == "CPA-1"
+
+
+# -- its citizens ----------------------------------------------------------------------------------------------------------------------------
+
+REGISTER = "bsn,actief,oin,berichttype,wil\n999990007,ja,,,\n999990019,nee,,,\n"
+
+
+@pytest.fixture
+def citizens(served):
+    """Note how many citizens there are while it serves, and who of two takes letters."""
+    seen = []
+
+    def look():
+        register = served.calls[-1][0].register
+        bsns = ["999990007", "999990019"]
+        seen.append((register.citizens.accounts(), register.wanting(DEFAULT_OIN, "BELAST", bsns)))
+
+    served.during = look
+    return seen
+
+
+def test_citizens_come_from_a_register(berichtenbox, citizens, tmp_path):
+    """
+    --register replaces the citizens of a ledger, and goes before the register of the profile, which stands beside it; without either they stay.
+    """
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "burgers.csv").write_text(REGISTER)
+    (tmp_path / "other.csv").write_text(REGISTER.replace("nee", "ja"))
+    (tmp_path / "own" / "afnemer.toml").write_text('[berichtenbox]\nregister = "burgers.csv"\n')
+    db = ("serve", "--db", "sqlite:///ledger.db")
+    both = {"999990007", "999990019"}
+
+    ended = [
+        berichtenbox(*db, *more) for more in ((), ("--profile", "own/afnemer.toml"), (), ("--profile", "own/afnemer.toml", "--register", "other.csv"))
+    ]
+
+    assert [one.code for one in ended] == [0, 0, 0, 0]
+    assert citizens == [(909, both), (2, {"999990007"}), (2, {"999990007"}), (2, both)]
+    assert ["Citizens: 2." in one.out for one in ended] == [False, True, False, True]
+
+
+def test_citizens_are_made(berichtenbox, served):
+    """
+    From the seed that is given, or else from one that the help has: always the same ones.
+    """
+    seen = []
+    numbers = [f"{bsn:09d}" for bsn, _ in population.citizens(1_000, 0)]
+    served.during = lambda: seen.append(served.calls[-1][0].register.wanting(DEFAULT_OIN, "BELAST", numbers))
+
+    for seed in ((), ("--seed", "5")):
+        berichtenbox("serve", "--citizens", "1000", "--inactive", "0.5", *seed)
+    berichtenbox("serve", "--citizens", "1000")
+
+    made = [{f"{bsn:09d}" for bsn, is_active in population.citizens(1_000, seed, inactive_share=0.5) if is_active} for seed in (DEFAULT_SEED, 5)]
+    assert seen == [*made, set(numbers)]
+
+
+def test_the_help_has_the_numbers_of_the_population(berichtenbox):
+    """
+    The seed and the most are those of the code, which the help does not import.
+    """
+    assert f"else with {DEFAULT_SEED}" in " ".join(berichtenbox("serve", "--help").out.split())
+    assert MOST_CITIZENS == population.MOST
+
+
+@pytest.mark.usefixtures("served")
+def test_many_citizens_are_told_of(berichtenbox, monkeypatch):
+    """
+    On stderr, so that stdout stays what it was.
+    """
+    monkeypatch.setattr(population, "MILLION", 400)
+
+    assert berichtenbox("serve", "--citizens", "1000").err.splitlines() == ["400 citizens so far.", "800 citizens so far."]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--register", "burgers.csv", "--citizens", "5"), "--register and --citizens exclude each other"),
+        (("--inactive", "0.5"), "--inactive is about made citizens"),
+        (("--register", "burgers.csv", "--inactive", "0.5"), "--inactive is about made citizens"),
+        (("--citizens", "0"), "not in the range 1<=x<=20000000"),
+        (("--citizens", "5", "--inactive", "2"), "not in the range 0<=x<=1"),
+        (("--register", "nowhere.csv"), "nowhere.csv: the register cannot be read: No such file"),
+        (("--register", "wrong.csv"), "wrong.csv:2: column bsn: expected nine digits"),
+        (("--register", "other.csv"), "other.csv:1: expected the header bsn,actief,oin,berichttype,wil"),
+    ],
+)
+def test_wrong_citizens_are_refused(berichtenbox, served, tmp_path, options, said):
+    """
+    With exit code 2, the file and the line, and before anything is served.
+    """
+    (tmp_path / "burgers.csv").write_text(REGISTER)
+    (tmp_path / "wrong.csv").write_text("bsn,actief,oin,berichttype,wil\n99999,ja,,,\n")
+    (tmp_path / "other.csv").write_text("999990007,ja,,,\n")
+
+    ended = berichtenbox("serve", *options)
+
+    assert ended.code == 2
+    assert said in " ".join(ended.err.split())
+    assert "999990007" not in ended.err
+    assert served.calls == []
 
 
 @pytest.fixture
