@@ -256,7 +256,10 @@ class Driver:
         return status, reader.each(answer, "voorkeuren", _preference)
 
     def validate(self, bericht_type: str, bsns: Sequence[str]) -> tuple[Outcome, ...]:
-        """Have the Afnemer ask whether it may send; any number of BSNs, splitting them is its own job."""
+        """Have the Afnemer ask whether it may send; any number of BSNs, splitting them is its own job.
+
+        The outcomes may be fewer than asked: of a BSN that is left out the outcome is not known.
+        """
         answer = self._caller.call(Verb.VALIDATIE, {"berichtType": bericht_type, "bsn": list(bsns)})
         return _Reader(Verb.VALIDATIE).each(answer, "uitkomsten", _outcome)
 

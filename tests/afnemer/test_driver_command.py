@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from conformance.afnemer.driver import BadAnswer, CannotDo, Driver, DriverError, Refused, TimedOut, Unreachable, Verb
-from conformance.afnemer.drivers import command
+from conformance.afnemer.drivers import http
 from conformance.afnemer.drivers.command import CommandCaller
 
 ECHO = "import sys, json, os; print(json.dumps({'verb': sys.argv[1], 'asked': json.load(sys.stdin), 'url': os.environ.get('BERICHTENBOX_URL')}))"
@@ -183,7 +183,7 @@ def test_endless_output_is_not_read(monkeypatch, line):
     """
     Reading stops at the limit, and the command is ended.
     """
-    monkeypatch.setattr(command, "LARGEST_OUTPUT", 1_000_000)
+    monkeypatch.setattr(http, "LARGEST_ANSWER", 1_000_000)
 
     with pytest.raises(BadAnswer, match="1000000 bytes of output, got more"):
         call(line)

@@ -181,6 +181,20 @@ def test_huge_answer_is_not_read(monkeypatch, head):
         call(url)
 
 
+def test_abonnementen_may_be_large(monkeypatch):
+    """
+    The answer about a million citizens has more bytes than any other may have.
+    """
+    monkeypatch.setattr(http, "LARGEST_ANSWER", 10)
+    content = b'{"status": "open", "voorkeuren": []}'
+
+    with answering(response(200, content)) as (url, _):
+        assert call(url, Verb.ABONNEMENT, subject="v-1")["status"] == "open"
+    with answering(response(200, content)) as (url, _), pytest.raises(BadAnswer, match="at most 10 bytes"):
+        call(url, Verb.BERICHT, subject="b-1")
+    assert http.largest_answer(Verb.ABONNEMENT) == 60_000_000
+
+
 @pytest.mark.attack
 def test_silence_is_an_unknown_outcome():
     """

@@ -1,7 +1,9 @@
 """An Afnemer behind a person: what is asked, and what is made of their answers."""
 
 import io
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -158,9 +160,49 @@ def test_validation(typed, yes):
     """
     The person names who gets a letter: all, none or some.
     """
-    outcomes = Terminal(typed).driver.validate("BELAST", ["999990007", "999990019"])
+    outcomes = Terminal(typed, "").driver.validate("BELAST", ["999990007", "999990019"])
 
     assert outcomes == tuple(Outcome(bsn, bericht_sturen=bsn in yes) for bsn in ["999990007", "999990019"])
+
+
+def test_validation_without_an_outcome():
+    """
+    Of whom the person never heard there is no outcome.
+    """
+    outcomes = Terminal("alle", "999990007").driver.validate("BELAST", ["999990007", "999990019"])
+
+    assert outcomes == (Outcome("999990019", bericht_sturen=True),)
+
+
+def test_long_list_is_in_a_file():
+    """
+    More than fits on a screen goes through a file, in both directions; ours is gone at the end.
+    """
+    bsns = [str(999990000 + number) for number in range(21)]
+    terminal = Terminal("", seen=None)
+    terminal.driver.request_abonnementen("bsn-lijst", bsns)
+    file = Path(re.search(r"Het zijn er 21; ze staan in (\S+), een per regel", terminal.text)[1])
+    written = file.read_text().split()
+    validating = Terminal(f"@{file}", "")
+    outcomes = validating.driver.validate("BELAST", bsns)
+    terminal.driver.close()
+    validating.driver.close()
+
+    assert written == bsns
+    assert outcomes == tuple(Outcome(bsn, bericht_sturen=True) for bsn in bsns)
+    assert not file.parent.exists()
+    assert bsns[0] not in terminal.text
+
+
+def test_file_that_cannot_be_read_is_asked_again(tmp_path):
+    """
+    A name that is wrong is said to be so, and another one can be typed.
+    """
+    (tmp_path / "ja.txt").write_text("999990007\n")
+    terminal = Terminal("2", f"@{tmp_path / 'weg.txt'}", f"@{tmp_path / 'ja.txt'}", "")
+
+    assert terminal.driver.abonnementen("verzoek-1") == ("ontvangen", (Preference("999990007", actief=True),))
+    assert "Dat bestand kan niet worden gelezen (FileNotFoundError)" in terminal.text
 
 
 @pytest.mark.parametrize(("typed", "restarted"), [("", True), ("o", False)])

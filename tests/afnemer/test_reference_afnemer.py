@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from conformance.afnemer.driver import AfnemerStatus, BerichtStatus, Driver, Letter
+from conformance.afnemer.driver import AfnemerStatus, BerichtStatus, CannotDo, Driver, Letter, Outcome, Preference, Refused
 from conformance.afnemer.drivers.python import PythonCaller
 from conformance.afnemer.reference.afnemer import ReferenceAfnemer
+from conformance.afnemer.reference.gateway import Gateway, TemporaryTroubleError
 from conformance.afnemer.smoke import smoke_check
 from conformance.berichtenbox.app import running
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.sql import SqlLedger
 from conformance.certification import connection_of
+from conformance.messages.abonnement import plain_antwoord, read_aanvraag
+from conformance.messages.envelope import Action, Envelope, Part
 
 PLAIN = {"bsn": "999990019", "berichtType": "BELAST"}
 A_WHILE_S = 10  # nobody waits that long: only a test that fails
@@ -87,6 +90,129 @@ def test_window_needs_two_moments(party, verzoek, text):
     """
     with pytest.raises(ValueError, match=f"{text} is no RFC 3339 time"):
         party.herlevering(verzoek)
+
+
+def test_letter_goes_to_who_takes_it(party, box):
+    """
+    The validatieservice is asked before a letter leaves, and a no is another channel.
+    """
+    driver = Driver(PythonCaller.of(party))
+    box.set_burger("999990020", wants=False)
+    delivered = driver.deliver([Letter("999990019", "BELAST"), Letter("999990020", "BELAST")])
+    box.settle()
+    party.settle()
+
+    assert [driver.status(item.bericht_id).status for item in delivered] == [AfnemerStatus.VERWERKT, AfnemerStatus.ANDER_KANAAL]
+    assert [call.subject for call in box.ledger.calls(0) if call.operation == "validatie"] == ["2 klanten"]
+    assert len(box.ledger.berichten(0)) == 1
+
+
+def test_validation_answers_what_the_service_says(party, box):
+    """
+    The verb gives every outcome, and leaves out what is not known.
+    """
+    driver = Driver(PythonCaller.of(party))
+    box.set_burger("999990020", wants=False)
+    outcomes = driver.validate("BELAST", ["999990019", "999990020", "12345678"])
+    box.fault("register-down", times=2)
+
+    assert outcomes == tuple(Outcome(bsn, bericht_sturen=bsn == "999990019") for bsn in ("999990019", "999990020", "12345678"))
+    assert driver.validate("BELAST", ["999990007"]) == ()
+    with pytest.raises(Refused, match="berichtTypeCode is nil or empty"):
+        driver.validate("", ["999990007"])
+
+
+def test_validation_needs_to_know_where_the_service_is(connection):
+    """
+    Without its URL the verb is not offered, and letters go unchecked.
+    """
+    party = ReferenceAfnemer({key: value for key, value in connection.items() if key != "BERICHTENBOX_WUS"})
+    driver = Driver(PythonCaller.of(party))
+
+    with pytest.raises(CannotDo, match="validatie is not implemented"):
+        driver.validate("BELAST", ["999990019"])
+    assert len(driver.deliver([Letter("999990019", "BELAST")])) == 1
+    driver.close()
+
+
+class Post(Gateway):
+    """A gateway of which the inbox for abonnementen is in memory; batches go over the adapter."""
+
+    def __init__(self, url):
+        super().__init__(url)
+        self.sent, self.inbox, self.is_away = [], {}, False
+
+    def send(self, envelope):
+        if envelope.action != Action.A_REQUEST:
+            return super().send(envelope)
+        if self.is_away:
+            raise TemporaryTroubleError("away")
+        self.sent.append(read_aanvraag(envelope.parts[0].content))
+        return f"a-{len(self.sent)}"
+
+    def waiting(self, cpa_id, action):
+        if action != Action.A_RESULT:
+            return super().waiting(cpa_id, action)
+        if self.is_away:
+            raise TemporaryTroubleError("away")
+        return list(self.inbox)
+
+    def fetch(self, message_id):
+        return self.inbox[message_id] if message_id in self.inbox else super().fetch(message_id)
+
+    def mark(self, message_id):
+        if self.inbox.pop(message_id, None) is None:
+            super().mark(message_id)
+
+
+@pytest.fixture
+def asking(connection):
+    """The reference Afnemer with its mail about abonnementen in memory."""
+    made = type("Asking", (ReferenceAfnemer,), {"gateway_class": Post})(connection)
+    yield made
+    made.close()
+
+
+def test_abonnementen_are_requested_and_recorded(asking):
+    """
+    A request is open, which is no work, until its answer is recorded.
+    """
+    driver = Driver(PythonCaller.of(asking))
+    verzoek_id = driver.request_abonnementen("bsn-lijst", ["999990007", "999990019", "12345678"])
+    before = driver.settle(), driver.abonnementen(verzoek_id)
+    content = plain_antwoord("00000099000000001000", verzoek_id, [(999990019, True)])
+    asking.gateway.inbox["r-1"] = Envelope("CPA", "urn:osb:oin:x", "SP", "s", Action.A_RESULT, parts=(Part(content),))
+    is_settled = driver.settle()
+
+    preferences = (Preference("999990007", actief=False), Preference("999990019", actief=True), Preference("12345678", actief=False))
+    assert before == (True, ("open", ()))
+    assert is_settled
+    assert driver.abonnementen(verzoek_id) == ("ontvangen", preferences)
+    assert [list(item.bsns) for item in asking.gateway.sent] == [["999990007", "999990019"]]
+    assert asking.abonnement("onbekend") is None
+
+
+def test_request_that_waits_is_work(asking):
+    """
+    As long as it did not leave there is something to do, and after a restart it leaves all the same.
+    """
+    asking.gateway.is_away = True
+    asking.abonnementen({"soort": "alles"})
+    was_settled = asking.settle()
+    asking.restart()
+
+    assert was_settled is False
+    assert asking.settle() is True
+    assert len(asking.gateway.sent) == 1
+
+
+@pytest.mark.parametrize("verzoek", [{"soort": "sommige"}, {"soort": "mutaties"}, {"soort": "bsn-lijst"}])
+def test_request_that_makes_no_sense_is_refused(asking, verzoek):
+    """
+    What cannot be asked is refused with a reason.
+    """
+    with pytest.raises(ValueError, match=r"sommige|alles first|at least one bsn"):
+        asking.abonnementen(verzoek)
 
 
 @pytest.mark.parametrize("on", ["poll", "post"])

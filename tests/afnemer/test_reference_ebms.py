@@ -1,15 +1,23 @@
 """The reference Afnemer with a gateway of its own: real ebMS2 instead of the REST API of an adapter."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from conformance.afnemer.reference.afnemer import ReferenceAfnemer
+from conformance.berichtenbox.app import running
+from conformance.berichtenbox.box import Berichtenbox
+from conformance.berichtenbox.register import ConnectionConfig
+from conformance.berichtenbox.sql import SqlLedger
 from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, Action, Part
 from conformance.messages.verwerkingsbericht import Resultaat, Verwerkingsbericht, VerwerkingsCode
+from conformance.transport import pki
+from conformance.transport.ebms2.posting import Poster
 from conformance.transport.ebms2.sending import DeliveryState
+
+OIN = "00000099000000001000"
 
 
 def now():
@@ -20,7 +28,7 @@ def now():
 class Party:
     """The reference Afnemer on a line to Logius."""
 
-    def __init__(self, line):
+    def __init__(self, line, more=()):
         line.afnemer.close()
         self.line, self.logius = line, line.logius
         self.afnemer = ReferenceAfnemer(
@@ -34,6 +42,7 @@ class Party:
                 "BERICHTENBOX_LOGIUS_OIN": line.oins[ROLE_LOGIUS],
                 "BERICHTENBOX_BERICHT_TYPES": "BELAST",
                 "AFNEMER_MAP": str(line.directory),
+                **dict(more),
             }
         )
 
@@ -155,3 +164,23 @@ def test_restart_keeps_endpoint_and_messages(party):
 
     assert was_restarted is True
     assert (party.status(ids[0]), party.status(second[0])) == ("verwerkt", "aangeboden")
+
+
+def test_validation_shows_the_certificate_of_the_gateway(make_line, pki_directory, tmp_path):
+    """
+    With two-way TLS the validatieservice is asked over it, and only with the client certificate it answers.
+    """
+    variables = {"BERICHTENBOX_TLS": str(pki_directory)}
+    question = {"berichtType": "BELAST", "bsn": ["999990019"]}
+    with ExitStack() as opened:
+        ledger = opened.enter_context(SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}"))
+        box = Berichtenbox(ledger, ConnectionConfig(oin=OIN, bericht_types=("BELAST",)))
+        urls = opened.enter_context(running(box, tls=pki.load(pki_directory).files_of("server")))
+        party = opened.enter_context(closing(Party(make_line(certificates=pki_directory), {**variables, "BERICHTENBOX_WUS": urls.wus})))
+        validated = party.afnemer.validatie(question)
+        party.afnemer.validator.poster.close()
+        party.afnemer.validator.poster = Poster()
+        without = party.afnemer.validatie(question)
+
+    assert validated == {"uitkomsten": [{"bsn": "999990019", "berichtSturen": True}]}
+    assert without == {"uitkomsten": []}

@@ -10,9 +10,9 @@ from conformance.afnemer.reference.store import StoredBericht
 from conformance.berichtenbox.app import running
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.ledger import State
-from conformance.berichtenbox.processing import payload_of
 from conformance.berichtenbox.sql import SqlLedger
 from conformance.certification import connection_of
+from conformance.messages.envelope import payload_of
 from conformance.messages.moments import read_moment
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.grading import read_offer

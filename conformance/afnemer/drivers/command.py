@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from conformance.afnemer.driver import LOOKS_UP, BadAnswer, CannotDo, DriverError, Refused, TimedOut, Unreachable, Verb, quote
-from conformance.afnemer.drivers.http import read_json
+from conformance.afnemer.drivers.http import largest_answer, read_json
 
-LARGEST_OUTPUT: Final = 20_000_000  # bytes, of stdout and of stderr each
 _DONE: Final = 0
 _NOT_FOUND: Final = 3
 _REFUSED: Final = 4
@@ -120,8 +119,8 @@ class CommandCaller:
                     outputs[key.fileobj] += chunk  # type: ignore[index]  # the key is the stream that was registered
                     if not chunk:
                         selector.unregister(key.fileobj)
-                    if len(outputs[key.fileobj]) > LARGEST_OUTPUT:  # type: ignore[index]  # idem
-                        raise BadAnswer(verb, f"at most {LARGEST_OUTPUT} bytes of output", "more")
+                    if len(outputs[key.fileobj]) > largest_answer(verb):  # type: ignore[index]  # idem
+                        raise BadAnswer(verb, f"at most {largest_answer(verb)} bytes of output", "more")  # of stdout and of stderr each
         return self._finish(verb, process, deadline, bytes(outputs[process.stdout]), bytes(outputs[process.stderr]))
 
     def _finish(self, verb: Verb, process: subprocess.Popen[bytes], deadline: float, stdout: bytes, stderr: bytes) -> _Finished:

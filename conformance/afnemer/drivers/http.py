@@ -16,6 +16,7 @@ import httpx
 from conformance.afnemer.driver import LOOKS_UP, BadAnswer, CannotDo, DriverError, Refused, TimedOut, Unreachable, Verb, quote
 
 LARGEST_ANSWER: Final = 20_000_000  # bytes
+LARGEST_ANSWERS: Final = {Verb.ABONNEMENT: 60_000_000}  # a million voorkeuren are some 40 MB
 _REFUSED: Final = frozenset({400, 409, 413, 422})
 _NOT_OFFERED: Final = frozenset({404, 405, 501})
 _NOT_FOUND: Final = 404
@@ -125,8 +126,8 @@ class HttpCaller:
         content = bytearray()
         for chunk in response.iter_raw():
             content += chunk
-            if len(content) > LARGEST_ANSWER:
-                raise BadAnswer(verb, f"at most {LARGEST_ANSWER} bytes", "more")
+            if len(content) > largest_answer(verb):
+                raise BadAnswer(verb, f"at most {largest_answer(verb)} bytes", "more")
             if time.monotonic() > deadline:
                 raise self._timed_out(verb, f"{len(content)} bytes came, not the whole answer")
         return bytes(content)
@@ -134,6 +135,11 @@ class HttpCaller:
     def _timed_out(self, verb: Verb, what: str) -> TimedOut:
         hint = "whether it was done is unknown; see the log of the Afnemer, or raise [timing] reaction_s in the profile"
         return TimedOut(f"no complete answer from {self._url} within {self._timeout_s:g} s ({what})", verb=verb, hint=hint)
+
+
+def largest_answer(verb: Verb) -> int:
+    """Return how many bytes the answer to a verb may have."""
+    return LARGEST_ANSWERS.get(verb, LARGEST_ANSWER)
 
 
 def _check_url(url: str) -> None:

@@ -1,16 +1,23 @@
 """Reaches an Afnemer through a person at the terminal: asks in Dutch what to do, waits, and reads what they saw.
 
-The BSNs on the screen are those of test citizens, and the person needs them; nothing that is typed is kept elsewhere.
+The BSNs on the screen are those of test citizens, and the person needs them; nothing that is typed is kept elsewhere. A list that is too long for
+the screen is written to a temporary file, which goes away at the end, and an answer can be in a file of the person.
 """
 
 import base64
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 from conformance.afnemer.driver import LOOKS_UP, AfnemerStatus, CannotDo, Delivered, Unreachable, Verb
 
 _SKIP: Final = "o"
+_SHOWN_BSNS: Final = 20
+_FILE: Final = "@"
+_HOW_TO_LIST: Final = "met spaties ertussen, of @bestand"
 _ENTER_OR_SKIP: Final = "[enter = gedaan, o = overslaan]"
 _SOORTEN: Final = {
     "alles": "alle abonnementen",
@@ -30,6 +37,7 @@ class ManualCaller:
         self._reader, self._writer, self._seen = reader or sys.stdin, writer or sys.stdout, seen
         self._batches: dict[str, str] = {}
         self._requests = 0
+        self._lists: Path | None = None
 
     def __repr__(self) -> str:
         return "<ManualCaller>"
@@ -62,7 +70,9 @@ class ManualCaller:
         return False
 
     def close(self) -> None:
-        """Leave the terminal as it is: it is the user's."""
+        """Remove the lists that were written; leave the terminal as it is: it is the user's."""
+        if self._lists is not None:
+            shutil.rmtree(self._lists, ignore_errors=True)
 
     # -- the verbs -------------------------------------------------------------------------------------------------------------------------
 
@@ -119,7 +129,7 @@ class ManualCaller:
 
     def _request(self, body: Mapping[str, Any]) -> dict[str, Any]:
         since = f" vanaf {body['vanaf']}" if "vanaf" in body else ""
-        self._say(f"Vraag {_SOORTEN.get(body['soort'], body['soort'])} op{since}. {' '.join(body.get('bsn', ()))}".rstrip())
+        self._say(f"Vraag {_SOORTEN.get(body['soort'], body['soort'])} op{since}. {self._listed(body.get('bsn', ()))}".rstrip())
         self._ask(_ENTER_OR_SKIP)
         self._requests += 1
         return {"verzoekId": f"verzoek-{self._requests}"}
@@ -129,14 +139,15 @@ class ManualCaller:
         status = self._choose(["open", "ontvangen"])
         if status == "open":
             return {"status": status, "voorkeuren": []}
-        active = self._ask_list("BSN's die bij u als actief zijn vastgelegd [met spaties ertussen, enter = geen]")
-        inactive = self._ask_list("BSN's die bij u als niet actief zijn vastgelegd [met spaties ertussen, enter = geen]")
+        active = self._ask_list(f"BSN's die bij u als actief zijn vastgelegd [{_HOW_TO_LIST}, enter = geen]")
+        inactive = self._ask_list(f"BSN's die bij u als niet actief zijn vastgelegd [{_HOW_TO_LIST}, enter = geen]")
         return {"status": status, "voorkeuren": [*_preferences(active, actief=True), *_preferences(inactive, actief=False)]}
 
     def _validate(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        self._say(f"Vraag of u berichten van type {body['berichtType']} mag sturen naar: {' '.join(body['bsn'])}")
-        yes = set(self._ask_list("Naar welke van deze BSN's stuurt u nu digitaal? [met spaties ertussen, alle, enter = geen]"))
-        return {"uitkomsten": [{"bsn": bsn, "berichtSturen": bool({bsn, "alle"} & yes)} for bsn in body["bsn"]]}
+        self._say(f"Vraag of u berichten van type {body['berichtType']} mag sturen naar: {self._listed(body['bsn'])}")
+        yes = set(self._ask_list(f"Naar welke van deze BSN's stuurt u nu digitaal? [{_HOW_TO_LIST}, alle, enter = geen]"))
+        unknown = set(self._ask_list(f"Van welke kwam u het niet te weten? [{_HOW_TO_LIST}, enter = geen]"))
+        return {"uitkomsten": [{"bsn": bsn, "berichtSturen": bool({bsn, "alle"} & yes)} for bsn in body["bsn"] if bsn not in unknown]}
 
     # -- the terminal ----------------------------------------------------------------------------------------------------------------------
 
@@ -166,7 +177,24 @@ class ManualCaller:
         return int(answer)
 
     def _ask_list(self, question: str) -> list[str]:
-        return self._ask(question).replace(",", " ").split()
+        """Return what is typed, or what stands in the file that is typed after an @."""
+        while True:
+            answer = self._ask(question)
+            try:
+                text = Path(answer.removeprefix(_FILE)).expanduser().read_text("utf-8") if answer.startswith(_FILE) else answer
+            except (OSError, ValueError) as error:
+                self._say(f"Dat bestand kan niet worden gelezen ({type(error).__name__}). Typ @ en de naam, of o om dit over te slaan.")
+            else:
+                return text.replace(",", " ").split()
+
+    def _listed(self, bsns: Sequence[str]) -> str:
+        """Return BSNs as they fit on a screen: each of a few, or the name of a file with one a line."""
+        if len(bsns) <= _SHOWN_BSNS:
+            return " ".join(bsns)
+        self._lists = self._lists or Path(tempfile.mkdtemp(prefix="berichtenbox-"))
+        file = self._lists / f"lijst-{1 + sum(1 for _ in self._lists.iterdir())}.txt"
+        file.write_text("\n".join(bsns) + "\n", "utf-8")
+        return f"Het zijn er {len(bsns)}; ze staan in {file}, een per regel."
 
     def _choose(self, choices: Sequence[str]) -> str:
         for number, choice in enumerate(choices, start=1):

@@ -8,12 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from conformance.afnemer.reference.abonnementen import Abonnees
 from conformance.afnemer.reference.ebms_gateway import EbmsGateway, EbmsSettings
-from conformance.afnemer.reference.gateway import Gateway, MessageService
+from conformance.afnemer.reference.gateway import Gateway, MessageService, trusted
 from conformance.afnemer.reference.receiving import Receiver
 from conformance.afnemer.reference.sending import Connection, Sender
 from conformance.afnemer.reference.store import Store
+from conformance.afnemer.reference.validating import Validator
+from conformance.limits import limits
+from conformance.messages.abonnement import Soort
 from conformance.messages.moments import read_moment
+from conformance.transport import pki
+from conformance.transport.ebms2.posting import Poster
+from conformance.transport.tls import client_context
 
 _MOST_ROUNDS: Final = 60
 _LOG: Final = logging.getLogger(__name__)
@@ -24,11 +31,14 @@ class ReferenceAfnemer:
 
     ``connection`` holds the ``BERICHTENBOX_*`` variables that every driver gives: ``ADAPTER`` (the REST API), ``CPA_ID``, ``OIN``, ``LOGIUS_OIN``,
     ``BERICHT_TYPES`` (separated by commas) and ``SEED``; ``AFNEMER_MAP`` says where its databases go. With ``FACE=ebms`` it is its own gateway,
-    and instead of ``ADAPTER`` there are ``CPA`` and ``TLS`` (paths) and ``GATEWAY`` (the URL at which it listens). Subclasses replace one part of it.
+    and instead of ``ADAPTER`` there are ``CPA`` and ``TLS`` (paths) and ``GATEWAY`` (the URL at which it listens). ``WUS`` is the validatieservice;
+    without it nobody is asked whether they take a letter. Subclasses replace one part of it.
     """
 
     sender_class: type[Sender] = Sender
     receiver_class: type[Receiver] = Receiver
+    abonnees_class: type[Abonnees] = Abonnees
+    validator_class: type[Validator] = Validator
     gateway_class: type[Gateway] = Gateway
     ebms_gateway_class: type[EbmsGateway] = EbmsGateway
 
@@ -41,6 +51,7 @@ class ReferenceAfnemer:
             logius_oin=connection["BERICHTENBOX_LOGIUS_OIN"],
             bericht_types=tuple(connection["BERICHTENBOX_BERICHT_TYPES"].split(",")),
         )
+        self._wus = connection.get("BERICHTENBOX_WUS", "")
         self._own_directory = None if connection.get("AFNEMER_MAP") else tempfile.TemporaryDirectory(prefix="afnemer-")
         self._directory = Path(connection.get("AFNEMER_MAP") or self._own_directory.name)  # type: ignore[union-attr]  # one of the two is there
         self._seed = int(connection.get("BERICHTENBOX_SEED", "0"))
@@ -52,14 +63,22 @@ class ReferenceAfnemer:
     def _open(self) -> None:
         self.store = Store(self._directory / "afnemer.db")
         self.gateway = self._new_gateway()
-        self.sender = self.sender_class(self._connection, self.store, self.gateway, self.now, self._seed)
+        self.validator = self._new_validator() if self._wus else None
+        self.sender = self.sender_class(self._connection, self.store, self.gateway, self.now, self._seed, self.validator)
         self.receiver = self.receiver_class(self._connection, self.store, self.gateway, self.sender.offer_again)
+        self.abonnees = self.abonnees_class(self._connection, self.store, self.gateway, self.now, self.sender.new_guid)
         self._seed += 1  # after a restart other ids, and still the same ones for the same seed
 
     def _new_gateway(self) -> MessageService:
         if self._settings is None:
             return self.gateway_class(self._connection.adapter)
         return self.ebms_gateway_class(self._settings, self._directory / "ebms.db", self.now)
+
+    def _new_validator(self) -> Validator:
+        tls = None if self._settings is None else self._settings.tls
+        context = trusted() if tls is None else client_context(pki.load(tls).files_of("client"))
+        poster = Poster(context, timeout_s=limits().validatie_within.total_seconds())
+        return self.validator_class(self._connection.oin, self.store, self._wus, poster, self.now)
 
     def now(self) -> datetime:
         """Return the moment on this Afnemer's clock."""
@@ -73,14 +92,18 @@ class ReferenceAfnemer:
             has_pumped = self.gateway.pump()
             has_heard = self.sender.hear_failures()
             has_sent = self.sender.send_waiting()
-            return self.receiver.receive() or has_pumped or has_heard or has_sent
+            has_answers = self.abonnees.receive()  # first, for a request that is answered need not go again
+            has_asked = self.abonnees.send_waiting()
+            return self.receiver.receive() or has_pumped or has_heard or has_sent or has_answers or has_asked
 
     def settle(self) -> bool:
         """Work until there is nothing left to do, and tell whether that is so."""
         return any(self._is_idle() for _ in range(_MOST_ROUNDS))
 
     def _is_idle(self) -> bool:
-        return not self.work() and not self.store.outbox() and not self.receiver.is_troubled
+        """Tell whether there is nothing to do; an answer that is waited for is no work, for it may take four hours."""
+        has_nothing_left = not self.work() and not self.store.outbox() and not self.store.verzoeken_to_send()
+        return has_nothing_left and not self.receiver.is_troubled and not self.abonnees.is_troubled
 
     def start(self, every_s: float) -> None:
         """Work in the background from now on, each ``every_s`` seconds."""
@@ -112,6 +135,8 @@ class ReferenceAfnemer:
             return self.gateway.advance(seconds)
 
     def _close_parts(self) -> None:
+        if self.validator is not None:
+            self.validator.close()
         self.gateway.close()
         self.store.close()
 
@@ -154,6 +179,28 @@ class ReferenceAfnemer:
         with self._working:
             count = self.sender.redeliver(_moment(verzoek, "vanaf"), _moment(verzoek, "tot"))
         return {"aantal": count}
+
+    def abonnementen(self, verzoek: Mapping[str, Any]) -> dict[str, Any]:
+        """Request abonnementen now; raises ``ValueError`` for what cannot be asked."""
+        with self._working:
+            return {"verzoekId": self.abonnees.request(Soort(verzoek["soort"]), verzoek.get("bsn") or (), verzoek.get("vanaf"))}
+
+    def abonnement(self, verzoek_id: str) -> dict[str, Any] | None:
+        """Tell what was recorded from the answer to a request, or ``None`` for an unknown one."""
+        found = self.abonnees.preferences(verzoek_id)
+        if found is None:
+            return None
+        is_answered, voorkeuren = found
+        told = [{"bsn": bsn, "actief": is_actief} for bsn, is_actief in voorkeuren.items()]
+        return {"status": "ontvangen" if is_answered else "open", "voorkeuren": told}
+
+    def validatie(self, verzoek: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask who takes letters of a BerichtType; who is left out of the answer has no outcome. Raises ``ValueError`` when the service refuses."""
+        if self.validator is None:
+            raise NotImplementedError
+        with self._working:
+            outcomes = self.validator.validate(verzoek["berichtType"], verzoek["bsn"])
+        return {"uitkomsten": [{"bsn": bsn, "berichtSturen": takes} for bsn, takes in outcomes.items()]}
 
 
 def _moment(verzoek: Mapping[str, Any], key: str) -> datetime:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from conformance.afnemer.reference.store import Database
+from conformance.afnemer.reference.database import Database
 from conformance.messages.envelope import Envelope, Part
 from conformance.transport.ebms2.knowledge import KnownStatus, StoredAnswer
 from conformance.transport.ebms2.names import MessageStatus

@@ -63,7 +63,7 @@ class MessageService(Protocol):
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """Return whom the machine trusts: read once, for that takes longer than a call."""
     return ssl.create_default_context()
 
@@ -72,7 +72,7 @@ class Gateway:
     """Sends, asks what waits, fetches and marks; ``url`` is the REST API, up to and including ``/v19``."""
 
     def __init__(self, url: str, timeout_s: float = 30.0) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=_trusted())
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=trusted())
 
     def __enter__(self) -> Self:
         """Use as a context."""

@@ -6,21 +6,24 @@ import random
 import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from conformance.afnemer.reference.gateway import MessageService, PermanentTroubleError, TemporaryTroubleError
 from conformance.afnemer.reference.store import Store, StoredBericht, StoredOffer
+from conformance.afnemer.reference.validating import Recipient, ValidationRefusedError, Validator
 from conformance.limits import limits
 from conformance.messages.batch import Batch, Bericht, Bijlage, UnwritableText
 from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, SERVICE, Action, Envelope, Part
-from conformance.messages.identities import flat_party
+from conformance.messages.identities import flat_party, passes_elfproef
 from conformance.messages.moments import read_moment, write_moment
 from conformance.rules.findings import Knowledge
 from conformance.rules.grading import grade_offer
 
 PERMANENT_TRIES: Final = 3
+MOST_ROUNDS: Final = 5
+"""How often an offer waits for somebody's abonnement before a person looks at it."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _WAITING: Final = frozenset({"aangeboden", "opnieuw-aangeboden"})
 _OVERHEAD_BYTES: Final = 2_000  # the elements around one bericht
@@ -33,6 +36,10 @@ ADVICE: Final = frozenset({"AANL-027", "AANL-034", "AANL-036", "AANL-040", "AANL
 
 class NotSendableError(ValueError):
     """A letter that the Berichtenbox would refuse: the text says which rule, never the value."""
+
+
+class NoOutcomeError(TemporaryTroubleError):
+    """It is not known of everybody in an offer whether they take it: it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,20 @@ class Sender:
 
     not_checked: frozenset[str] = ADVICE
 
-    def __init__(self, connection: Connection, store: Store, gateway: MessageService, now: Callable[[], datetime], seed: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        store: Store,
+        gateway: MessageService,
+        now: Callable[[], datetime],
+        seed: int,
+        validator: Validator | None = None,
+    ) -> None:
         self.connection = connection
         self.store = store
         self.gateway = gateway
         self.now = now
+        self.validator = validator
         self._ids = random.Random(seed)  # noqa: S311  # repeatable ids, no secret
 
     def new_guid(self) -> str:
@@ -178,11 +194,17 @@ class Sender:
         return has_sent
 
     def send(self, offer: StoredOffer) -> None:
-        """Send one offer with what was kept of it."""
-        stored = [found for bericht_id in offer.bericht_ids if (found := self.store.bericht(bericht_id)) is not None]
-        batch = self.batch_of(offer.batch_id, [self.bericht_of(bericht) for bericht in stored])
+        """Send one offer with what was kept of it, as far as it is wanted."""
+        offer = self.wanted(offer)
+        if not offer.bericht_ids:
+            return
+        batch = self.batch_of(offer.batch_id, [self.bericht_of(bericht) for bericht in self.stored(offer)])
         message_id = self.gateway.send(self.envelope_of(batch))
         self.store.mark_sent(offer, self.now().timestamp(), message_id)
+
+    def stored(self, offer: StoredOffer) -> list[StoredBericht]:
+        """Return what was kept of an offer."""
+        return [found for bericht_id in offer.bericht_ids if (found := self.store.bericht(bericht_id)) is not None]
 
     def _failed_for_good(self, offer: StoredOffer) -> None:
         is_given_up = offer.tries + 1 >= PERMANENT_TRIES
@@ -205,6 +227,51 @@ class Sender:
             self.gateway.mark_told(message_id)
         return bool(failures)
 
+    # -- who takes it ----------------------------------------------------------------------------------------------------------------------
+
+    def wanted(self, offer: StoredOffer) -> StoredOffer:
+        """Return what is left of an offer without those who do not take it; raises :class:`NoOutcomeError` when that is not known of everybody.
+
+        Without a validatieservice nobody is asked. A herlevering is complete, whatever a citizen wants by now: Logius had it already.
+        """
+        if self.validator is None or not self.is_checked(offer):
+            return offer
+        recipients = {bericht.bericht_id: recipient for bericht in self.stored(offer) if (recipient := self.recipient_of(bericht)) is not None}
+        is_last = offer.rounds + 1 >= MOST_ROUNDS
+        try:
+            outcomes = self.validator.checked(set(recipients.values()))
+        except ValidationRefusedError:
+            outcomes, is_last = self.validator.known(set(recipients.values())), True  # asking again is of no use
+        unknown = [bericht_id for bericht_id, recipient in recipients.items() if recipient not in outcomes]
+        refused = [bericht_id for bericht_id, recipient in recipients.items() if not outcomes.get(recipient, True)]
+        offer = self.without(offer, refused, "ander-kanaal")
+        if unknown and not is_last:
+            self.store.mark_round(offer)
+            raise NoOutcomeError("it is not known of everybody whether they take it")
+        return self.without(offer, unknown, "handmatig")
+
+    def is_checked(self, offer: StoredOffer) -> bool:
+        """Tell whether it matters for an offer what citizens want now."""
+        return not offer.is_again
+
+    def recipient_of(self, bericht: StoredBericht) -> Recipient | None:
+        """Return who is to be asked about a bericht; nobody for what is no BSN: that is kept back by :meth:`check`, and not by an outcome."""
+        bsn = bericht.letter["bsn"]
+        return (bsn, bericht.letter["berichtType"]) if passes_elfproef(bsn) else None
+
+    def without(self, offer: StoredOffer, bericht_ids: Sequence[str], status: str) -> StoredOffer:
+        """Keep berichten out of an offer, under a status that says where they go, and return what is left of it."""
+        if not bericht_ids:
+            return offer
+        left = tuple(bericht_id for bericht_id in offer.bericht_ids if bericht_id not in set(bericht_ids))
+        with self.store.transaction():
+            self.store.narrow_offer(offer, left)
+            for bericht_id in bericht_ids:
+                stored = self.store.bericht(bericht_id)
+                if stored is not None and stored.status in _WAITING:
+                    self.store.set_status(bericht_id, status, stored.code)
+        return replace(offer, bericht_ids=left)
+
     # -- again -----------------------------------------------------------------------------------------------------------------------------
 
     def offer_again(self, bericht: StoredBericht) -> None:
@@ -218,7 +285,7 @@ class Sender:
             again.setdefault(offer.batch_id, {}).update(dict.fromkeys(offer.bericht_ids))
         with self.store.transaction():
             for batch_id, bericht_ids in again.items():
-                self.store.plan_offer(batch_id, list(bericht_ids))
+                self.store.plan_offer(batch_id, list(bericht_ids), is_again=True)
         self.send_waiting()
         return sum(len(bericht_ids) for bericht_ids in again.values())
 

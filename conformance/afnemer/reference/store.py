@@ -1,13 +1,12 @@
 """What the Afnemer never forgets: its berichten, what it offered when, and which results it has applied. One SQLite file."""
 
 import json
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from conformance.afnemer.reference.voorkeuren import Voorkeuren
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS bericht (
@@ -16,7 +15,7 @@ CREATE TABLE IF NOT EXISTS bericht (
 CREATE INDEX IF NOT EXISTS bericht_by_batch ON bericht (batch_id);
 CREATE TABLE IF NOT EXISTS offer (
     id INTEGER PRIMARY KEY, batch_id TEXT NOT NULL, bericht_ids TEXT NOT NULL, sent_at REAL, tries INTEGER NOT NULL DEFAULT 0,
-    is_given_up INTEGER NOT NULL DEFAULT 0);
+    is_given_up INTEGER NOT NULL DEFAULT 0, is_again INTEGER NOT NULL DEFAULT 0, rounds INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS sent_message (message_id TEXT PRIMARY KEY, offer_id INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS applied (key TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS stray (message_id TEXT NOT NULL, reason TEXT NOT NULL);
@@ -38,54 +37,21 @@ class StoredBericht:
 
 @dataclass(frozen=True, slots=True)
 class StoredOffer:
-    """One offer of (part of) a batch; not sent while ``sent_at`` is ``None``."""
+    """One offer of (part of) a batch; not sent while ``sent_at`` is ``None``.
+
+    ``is_again`` tells that it is a herlevering of what was taken before; ``rounds`` counts how often it waited for somebody's abonnement.
+    """
 
     id: int
     batch_id: str
     bericht_ids: tuple[str, ...]
     sent_at: float | None
     tries: int
+    is_again: bool = False
+    rounds: int = 0
 
 
-class Database:
-    """One SQLite file that survives a crash, safe to use from several threads."""
-
-    def __init__(self, file: Path, tables: str) -> None:
-        self._lock = threading.RLock()
-        self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(tables)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Keep everything that happens in the block, or nothing."""
-        with self._lock:
-            if self._connection.in_transaction:
-                yield
-                return
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    def _rows(self, sql: str, *values: Any) -> list[Any]:
-        with self._lock:
-            return self._connection.execute(sql, values).fetchall()
-
-    def _do(self, sql: str, *values: Any) -> None:
-        with self._lock:
-            self._connection.execute(sql, values)
-
-
-class Store(Database):
+class Store(Voorkeuren):
     """The database of the Afnemer."""
 
     def __init__(self, file: Path) -> None:
@@ -108,9 +74,9 @@ class Store(Database):
         """Change what is known of a bericht; ``applied`` counts a result that was applied."""
         self._do("UPDATE bericht SET status = ?, code = ?, verwerkt = verwerkt + ? WHERE bericht_id = ?", status, code, applied, bericht_id)
 
-    def plan_offer(self, batch_id: str, bericht_ids: Sequence[str]) -> None:
-        """Put an offer in the outbox."""
-        self._do("INSERT INTO offer (batch_id, bericht_ids) VALUES (?, ?)", batch_id, json.dumps(list(bericht_ids)))
+    def plan_offer(self, batch_id: str, bericht_ids: Sequence[str], *, is_again: bool = False) -> None:
+        """Put an offer in the outbox; ``is_again`` for a herlevering of what was taken before."""
+        self._do("INSERT INTO offer (batch_id, bericht_ids, is_again) VALUES (?, ?, ?)", batch_id, json.dumps(list(bericht_ids)), is_again)
 
     def outbox(self) -> tuple[StoredOffer, ...]:
         """Return the offers that are still to be sent, oldest first."""
@@ -133,6 +99,14 @@ class Store(Database):
     def mark_tried(self, offer: StoredOffer, *, is_given_up: bool) -> None:
         """Note that an offer failed, for good or for now."""
         self._do("UPDATE offer SET tries = tries + 1, is_given_up = ? WHERE id = ?", is_given_up, offer.id)
+
+    def narrow_offer(self, offer: StoredOffer, bericht_ids: Sequence[str]) -> None:
+        """Keep berichten out of an offer that was not sent; one of which nothing is left is given up."""
+        self._do("UPDATE offer SET bericht_ids = ?, is_given_up = ? WHERE id = ?", json.dumps(list(bericht_ids)), not bericht_ids, offer.id)
+
+    def mark_round(self, offer: StoredOffer) -> None:
+        """Note that an offer waits because it is not known who takes it."""
+        self._do("UPDATE offer SET rounds = rounds + 1 WHERE id = ?", offer.id)
 
     def offers_between(self, start: float, end: float) -> tuple[StoredOffer, ...]:
         """Return the offers that were accepted from ``start`` to ``end`` (seconds since the epoch, both included)."""
@@ -161,5 +135,5 @@ def _bericht(row: Any) -> StoredBericht:
 
 
 def _offer(row: Any) -> StoredOffer:
-    number, batch_id, bericht_ids, sent_at, tries, _ = row
-    return StoredOffer(number, batch_id, tuple(json.loads(bericht_ids)), sent_at, tries)
+    number, batch_id, bericht_ids, sent_at, tries, _, is_again, rounds = row
+    return StoredOffer(number, batch_id, tuple(json.loads(bericht_ids)), sent_at, tries, bool(is_again), rounds)
