@@ -41,7 +41,7 @@ from conformance.verdicts import ExitCode
 from conformance.wiring import Wiring, wire
 
 SCOPE: Final = (
-    "graded is what a Berichtenbox does as a receiver and as a server: ebMS2, TLS, its results and its validatieservice;"
+    "graded is what a Berichtenbox does as a receiver and as a server: ebMS2, TLS, its results, its abonnementservices and its validatieservice;"
     " how it repeats what it sends, and whom it trusts as a client in TLS, is not"
 )
 _OWN: Final = "client"
@@ -247,7 +247,7 @@ class Simulated:
 
     def reach(self, gateway: Callable[[], KitGateway]) -> Reach:
         """Return what can be done to it, while ``gateway`` gives the other side."""
-        return Reach(lambda: self._settled(gateway()), self.restart, self._pass_time)
+        return Reach(lambda: self._settled(gateway()), self.restart, self._pass_time, self._business, self._seconds)
 
     def _settled(self, gateway: KitGateway) -> bool:
         for _ in range(_MOST_ROUNDS):
@@ -257,6 +257,12 @@ class Simulated:
                 return True
             time.sleep(0)  # the signal that is being posted comes from another thread
         return False
+
+    def _business(self) -> datetime:
+        return self.box.clock.now()
+
+    def _seconds(self) -> float:
+        return self.box.wall().timestamp()
 
     def _pass_time(self, by: timedelta) -> None:
         self.box.advance(seconds=by.total_seconds())

@@ -5,11 +5,11 @@ from typing import Final
 
 import pytest
 
-from conformance.messages.guard import XmlRefused, etree, parse
-from conformance.messages.validatie import ACTION, NS_SERVICE, RESPONSE_ACTION, UnreadableValidatie, ValidatieAanvraag, read_antwoord
+from conformance.messages.guard import XmlRefused, parse
+from conformance.messages.validatie import ACTION, NS_SERVICE, RESPONSE_ACTION, UnreadableValidatie, read_antwoord
 from conformance.stage.box_stage import BoxStage
 from conformance.stage.judging import Judge, NotTestedError, decides, needs
-from conformance.transport import soap
+from conformance.stage.wus_answers import content_of, fault_of, has_data, told, written
 from conformance.transport.ebms2.http import HttpAnswer
 from conformance.transport.handshakes import FailedHandshake
 from conformance.transport.misbehaving import NO_CERTIFICATE, OLD_VERSION, OLDEST_VERSION
@@ -22,16 +22,11 @@ pytestmark = needs("berichtenbox")
 _SERVER_ERROR: Final = 500
 _S, _W = f"{{{NS_SOAP}}}", f"{{{NS_WSA}}}"
 _UTF_8: Final = frozenset({"", "utf-8", "utf8"})
-_ANSWER: Final = f"{{{NS_SERVICE}}}ValidateAbonnementenResponse"
 _ACCENTED: Final = "één"
 """A Key that is no BSN, with a letter whose bytes differ between UTF-8 and ISO-8859-1."""
 
 
 # -- asking ----------------------------------------------------------------------------------------------------------------------------------
-
-
-def _written(question: ValidatieAanvraag) -> bytes:
-    return soap.write_envelope(question.to_element())
 
 
 def _edited(content: bytes, old: bytes, new: bytes) -> bytes:
@@ -55,58 +50,29 @@ def _addressed(stage: BoxStage, reply_to: str = ANONYMOUS) -> tuple[bytes, str]:
         f"<wsa:MessageID>{message_id}</wsa:MessageID>",
         f"<wsa:ReplyTo><wsa:Address>{reply_to}</wsa:Address></wsa:ReplyTo>",
     )
-    return _with_headers(_written(stage.question()), *headers), message_id
+    return _with_headers(written(stage.question()), *headers), message_id
 
 
 @pytest.fixture
 def stage(berichtenbox: BoxStage) -> BoxStage:
     """Give a Berichtenbox that answers a plain question: who refuses everything proves nothing by refusing what is wrong."""
-    answer = berichtenbox.ask(_written(berichtenbox.question()))
-    if not _has_data(answer):
-        raise NotTestedError(Reason.NO_TRAFFIC, f"the validatieservice does not answer a plain question: {_told(answer)}; see WUS-004")
+    answer = berichtenbox.ask(written(berichtenbox.question()))
+    if not has_data(answer):
+        raise NotTestedError(Reason.NO_TRAFFIC, f"the validatieservice does not answer a plain question: {told(answer)}; see WUS-004")
     return berichtenbox
 
 
-# -- reading ---------------------------------------------------------------------------------------------------------------------------------
-
-
-def _content(answer: HttpAnswer) -> etree._Element | None:
-    """Return the first child of the Body, ``None`` when there is none to read."""
-    try:
-        body = parse(answer.body).find(f"{_S}Body")
-    except XmlRefused:
-        return None
-    return None if body is None or not len(body) else body[0]
-
-
-def _has_data(answer: HttpAnswer) -> bool:
-    """Tell whether an answer holds what was asked, whatever else is wrong with it."""
-    return _ANSWER.encode()[1:].partition(b"}")[2] in answer.body and b"isBerichtSturen" in answer.body
-
-
-def _fault(answer: HttpAnswer) -> str:
-    """Return the code of the Fault in an answer, without prefix; empty when it is none."""
-    content = _content(answer)
-    if content is None or content.tag != f"{_S}Fault":
-        return ""
-    return (content.findtext("faultcode") or "").strip().rpartition(":")[2]
-
-
-def _told(answer: HttpAnswer) -> str:
-    if not answer.status:
-        return "no handshake"
-    fault, data = _fault(answer), " with who wants letters" if _has_data(answer) else ""
-    return f"HTTP {answer.status}{f', Fault {fault}' if fault else ''}{data}"
+# -- judging ---------------------------------------------------------------------------------------------------------------------------------
 
 
 def _judge_fault(judge: Judge, answer: HttpAnswer, code: FaultCode = FaultCode.CLIENT) -> None:
-    holds = _fault(answer).partition(".")[0] == code and not _has_data(answer)
-    judge.that(judge.requirements[0], holds, expected=f"a Fault {code}, and no data", seen=_told(answer))
+    holds = fault_of(answer).partition(".")[0] == code and not has_data(answer)
+    judge.that(judge.requirements[0], holds, expected=f"a Fault {code}, and no data", seen=told(answer))
 
 
 def _judge_refused(judge: Judge, requirement: str, answer: HttpAnswer, *, also: bool = True, seen: str = "") -> None:
-    holds = not _has_data(answer) and not 200 <= answer.status < 300 and also
-    judge.that(requirement, holds, expected="a refusal without data", seen=f"{_told(answer)}{seen}")
+    holds = not has_data(answer) and not 200 <= answer.status < 300 and also
+    judge.that(requirement, holds, expected="a refusal without data", seen=f"{told(answer)}{seen}")
 
 
 # -- who may ask -----------------------------------------------------------------------------------------------------------------------------
@@ -116,7 +82,7 @@ def _judge_refused(judge: Judge, requirement: str, answer: HttpAnswer, *, also: 
 @decides("WUS-001")
 def test_client_without_a_certificate_is_refused(stage: BoxStage, judge: Judge) -> None:
     """Who shows no certificate gets no answer."""
-    _judge_refused(judge, "WUS-001", stage.ask(_written(stage.question()), client=NO_CERTIFICATE))
+    _judge_refused(judge, "WUS-001", stage.ask(written(stage.question()), client=NO_CERTIFICATE))
 
 
 @needs("tls")
@@ -133,7 +99,7 @@ def test_old_tls_is_refused(stage: BoxStage, judge: Judge) -> None:
 @decides("WUS-012")
 def test_oin_of_another_is_refused(stage: BoxStage, judge: Judge) -> None:
     """A question for an Afnemer whose OIN is not that of the certificate gets no answer."""
-    _judge_refused(judge, "WUS-012", stage.ask(_written(stage.question(oin=WRONG_OIN))))
+    _judge_refused(judge, "WUS-012", stage.ask(written(stage.question(oin=WRONG_OIN))))
 
 
 # -- what is right ---------------------------------------------------------------------------------------------------------------------------
@@ -143,22 +109,22 @@ def test_oin_of_another_is_refused(stage: BoxStage, judge: Judge) -> None:
 @pytest.mark.parametrize("soap_action", [pytest.param('""', id="empty"), pytest.param(f'"{ACTION}"', id="of_the_wsdl")])
 def test_soapaction_is_accepted(stage: BoxStage, judge: Judge, soap_action: str) -> None:
     """The SOAPAction may be empty, as Digikoppeling says, or that of the WSDL."""
-    answer = stage.ask(_written(stage.question()), soap_action=soap_action)
+    answer = stage.ask(written(stage.question()), soap_action=soap_action)
 
-    judge.that("WUS-003", answer.status == 200 and _has_data(answer), expected=f"an answer to SOAPAction {soap_action}", seen=_told(answer))
+    judge.that("WUS-003", answer.status == 200 and has_data(answer), expected=f"an answer to SOAPAction {soap_action}", seen=told(answer))
 
 
 @decides("WUS-003")
 def test_another_soapaction_is_refused(stage: BoxStage, judge: Judge) -> None:
     """The SOAPAction of another operation gets a Fault."""
-    _judge_fault(judge, stage.ask(_written(stage.question()), soap_action=f'"{NS_SERVICE}/Anders"'))
+    _judge_fault(judge, stage.ask(written(stage.question()), soap_action=f'"{NS_SERVICE}/Anders"'))
 
 
 @decides("WUS-004")
 def test_answer_is_valid(berichtenbox: BoxStage, judge: Judge) -> None:
     """The answer is SOAP 1.1 in UTF-8, and the one element in its Body is valid and about who was asked."""
     keys = (berichtenbox.receiver.citizen(), berichtenbox.receiver.citizen())
-    answer = berichtenbox.ask(_written(berichtenbox.question(*keys)))
+    answer = berichtenbox.ask(written(berichtenbox.question(*keys)))
 
     judge.that("WUS-004", not (wrong := _wrong_with(answer, keys)), expected="a valid answer in SOAP 1.1 and UTF-8", seen=wrong)
 
@@ -167,7 +133,7 @@ def _wrong_with(answer: HttpAnswer, keys: tuple[str, ...]) -> str:
     media, _, rest = answer.headers.get("content-type", "").lower().partition(";")
     charset = rest.partition("charset=")[2].strip(' "')
     if answer.status != 200 or media.strip() != "text/xml" or charset not in _UTF_8:
-        return f"{_told(answer)}, Content-Type {answer.headers.get('content-type', 'absent')}"
+        return f"{told(answer)}, Content-Type {answer.headers.get('content-type', 'absent')}"
     try:
         root = parse(answer.body)
         declared = (root.getroottree().docinfo.encoding or "").lower()
@@ -194,7 +160,7 @@ def test_addressed_question_gets_an_addressed_answer(stage: BoxStage, judge: Jud
     own = found.get(f"{_W}MessageID", "")
     holds = found.get(f"{_W}RelatesTo") == message_id and found.get(f"{_W}Action") == RESPONSE_ACTION and own not in {"", message_id}
     shown = ", ".join(f"{name.removeprefix(_W)} {text}" for name, text in found.items()) or "no WS-Addressing"
-    judge.that("WUS-009", holds, expected="RelatesTo, the Action of the answer, and a new MessageID", seen=f"{_told(answer)}: {shown}")
+    judge.that("WUS-009", holds, expected="RelatesTo, the Action of the answer, and a new MessageID", seen=f"{told(answer)}: {shown}")
 
 
 # -- what is wrong ---------------------------------------------------------------------------------------------------------------------------
@@ -203,22 +169,22 @@ def test_addressed_question_gets_an_addressed_answer(stage: BoxStage, judge: Jud
 @decides("WUS-005")
 def test_other_encoding_garbles_nothing(stage: BoxStage, judge: Judge) -> None:
     """A question in ISO-8859-1 is refused, or its letters come back as they were."""
-    text = _written(stage.question(_ACCENTED)).decode().replace("UTF-8", "ISO-8859-1", 1)
+    text = written(stage.question(_ACCENTED)).decode().replace("UTF-8", "ISO-8859-1", 1)
     answer = stage.ask(text.encode("iso-8859-1"), content_type="text/xml; charset=iso-8859-1")
 
     try:
-        content = _content(answer) if _has_data(answer) else None
+        content = content_of(answer) if has_data(answer) else None
         keys = None if content is None else [one.klant and one.klant.key for one in read_antwoord(content).abonnementen]
     except UnreadableValidatie:
         keys = []
-    holds = not _has_data(answer) or keys == [_ACCENTED]
-    judge.that("WUS-005", holds, expected=f"a refusal, or an answer about {_ACCENTED}", seen=f"{_told(answer)}, about {keys}")
+    holds = not has_data(answer) or keys == [_ACCENTED]
+    judge.that("WUS-005", holds, expected=f"a refusal, or an answer about {_ACCENTED}", seen=f"{told(answer)}, about {keys}")
 
 
 @decides("WUS-006")
 def test_two_questions_in_one_body_are_refused(stage: BoxStage, judge: Judge) -> None:
     """A Body with two elements gets a Fault."""
-    content = _written(stage.question())
+    content = written(stage.question())
     start, end = content.index(b"<soap:Body>") + len(b"<soap:Body>"), content.index(b"</soap:Body>")
     _judge_fault(judge, stage.ask(content[:end] + content[start:end] + content[end:]))
 
@@ -233,17 +199,17 @@ _INVALID: Final = [
 @pytest.mark.parametrize("broken", _INVALID)
 def test_invalid_question_is_refused(stage: BoxStage, judge: Judge, broken: Callable[[bytes], bytes]) -> None:
     """A question that the schema does not take gets HTTP 500 with a Fault, and nobody's answer."""
-    answer = stage.ask(broken(_written(stage.question())))
+    answer = stage.ask(broken(written(stage.question())))
 
-    holds = answer.status == _SERVER_ERROR and _fault(answer).partition(".")[0] == FaultCode.CLIENT and not _has_data(answer)
-    judge.that("WUS-007", holds, expected="HTTP 500 with a Fault Client, and no data", seen=_told(answer))
+    holds = answer.status == _SERVER_ERROR and fault_of(answer).partition(".")[0] == FaultCode.CLIENT and not has_data(answer)
+    judge.that("WUS-007", holds, expected="HTTP 500 with a Fault Client, and no data", seen=told(answer))
 
 
 @decides("WUS-008")
 def test_block_that_must_be_understood_is_refused(stage: BoxStage, judge: Judge) -> None:
     """A header block that nobody knows, and that must be understood, gets a Fault MustUnderstand."""
     block = '<x:Route xmlns:x="urn:example:extension" soap:mustUnderstand="1">1</x:Route>'
-    _judge_fault(judge, stage.ask(_with_headers(_written(stage.question()), block)), FaultCode.MUST_UNDERSTAND)
+    _judge_fault(judge, stage.ask(_with_headers(written(stage.question()), block)), FaultCode.MUST_UNDERSTAND)
 
 
 @decides("WUS-010")
@@ -254,7 +220,7 @@ def test_reply_to_another_address_is_never_called(stage: BoxStage, judge: Judge)
         stage.receiver.quiet()
         fetches = canary.fetches
 
-    seen = f"{_told(answer)}, and {fetches} connections to that address"
+    seen = f"{told(answer)}, and {fetches} connections to that address"
     judge.that("WUS-010", not fetches, expected="no connection to the address in ReplyTo", seen=seen)
 
 
@@ -263,7 +229,7 @@ def test_doctype_is_refused(stage: BoxStage, judge: Judge) -> None:
     """A question with a DOCTYPE and an external entity is refused, and nothing is fetched."""
     with stage.receiver.canary() as canary:
         doctype = f'<!DOCTYPE soap:Envelope [<!ENTITY buiten SYSTEM "{canary.url}">]>'.encode()
-        content = _edited(_written(stage.question(_ACCENTED)), b"<soap:Envelope", doctype + b"<soap:Envelope")
+        content = _edited(written(stage.question(_ACCENTED)), b"<soap:Envelope", doctype + b"<soap:Envelope")
         answer = stage.ask(_edited(content, _ACCENTED.encode(), b"&buiten;"))
         fetches = canary.fetches
 

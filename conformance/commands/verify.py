@@ -45,8 +45,10 @@ def command(
     """Grade the Berichtenbox at URL, and write a report with evidence.
 
     The kit plays an Afnemer: it sends batches and questions, right and
-    wrong, with reserved test BSNs only, and listens where the CPA says that
-    the Afnemer receives. Never give the URL of a Berichtenbox in production.
+    wrong, with reserved test BSNs and numbers that are nobody's only, and
+    listens where the CPA says that the Afnemer receives. It asks for who
+    takes letters, which a Berichtenbox may put off until 23:00. Never give
+    the URL of a Berichtenbox in production.
 
     Exit codes: 0 conformant, 1 not conformant, 2 wrong usage or profile,
     3 nobody could be reached, 4 incomplete, 70 an error of the kit.

@@ -14,7 +14,7 @@ from conformance.messages.guard import XmlRefused, parse
 from conformance.messages.identities import reserved_test_bsns, same_guid
 from conformance.messages.moments import write_moment
 from conformance.messages.unpack import PackedTooMuch, unpack
-from conformance.messages.verwerkingsbericht import read_verwerkingsbericht
+from conformance.messages.verwerkingsbericht import UnreadableResult, read_verwerkingsbericht
 from conformance.stage.judging import NotTestedError
 from conformance.stage.kit_gateway import KitGateway
 from conformance.stage.receiver import Canary, Signal, in_chunks, padded, signal_in
@@ -32,6 +32,10 @@ def _cannot() -> bool:
     return False
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _sleep(interval: timedelta) -> None:
     time.sleep(interval.total_seconds())
 
@@ -40,12 +44,15 @@ def _sleep(interval: timedelta) -> None:
 class Reach:
     """What can be done to the Berichtenbox besides talking to it; of a live one, nothing.
 
-    ``settle`` lets it do all that it has to do, and tells whether it did; ``restart`` tells whether that could be done.
+    ``settle`` lets it do all that it has to do, and tells whether it did; ``restart`` tells whether that could be done. ``business`` is the clock by
+    which it works, and ``seconds`` the one by which its answers are timed.
     """
 
     settle: Callable[[], bool] = _cannot
     restart: Callable[[], bool] = _cannot
     pass_time: Callable[[timedelta], None] | None = None
+    business: Callable[[], datetime] = _now
+    seconds: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +123,13 @@ class BoxReceiver:
 
     def message(self, content: bytes) -> Message:
         """Return a GLOBE-R-BV-Request with this payload, as the CPA wants it."""
-        part = Part(content, "text/xml", "berichten.xml", None)
+        return self.request(Action.BV_REQUEST, content, "berichten.xml")
+
+    def request(self, action: Action, content: bytes, name: str) -> Message:
+        """Return a message of the Afnemer with this payload, as the CPA wants it; raises ``AgreementError`` when it has no such action."""
+        part = Part(content, "text/xml", name, None)
         own = self.agreement.own.ids[0].flat
-        return self.handler.new_message(Envelope(self.agreement.cpa_id, own, ROLE_AFNEMER, SERVICE, Action.BV_REQUEST, parts=(part,)))
+        return self.handler.new_message(Envelope(self.agreement.cpa_id, own, ROLE_AFNEMER, SERVICE, action, parts=(part,)))
 
     # -- posting ---------------------------------------------------------------------------------------------------------------------------
 
@@ -237,7 +248,6 @@ class BoxReceiver:
 
 def _batch_id(result: Message) -> str:
     try:
-        root = parse(unpack(result.payloads[0].content))
-    except (IndexError, XmlRefused, PackedTooMuch):
+        return read_verwerkingsbericht(parse(unpack(result.payloads[0].content))).batch_id
+    except (IndexError, XmlRefused, PackedTooMuch, UnreadableResult):
         return ""
-    return read_verwerkingsbericht(root).batch_id

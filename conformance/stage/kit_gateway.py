@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from conformance.berichtenbox.ebms_link import MOST_QUOTED, headers_of, parts_seen, peer_text
 from conformance.berichtenbox.pushing import exchange_of
 from conformance.berichtenbox.wire import Exchange
+from conformance.messages.envelope import Action
 from conformance.transport.cpa import Cpa
 from conformance.transport.ebms2.http import HttpAnswer, HttpOutcome, HttpRequest
 from conformance.transport.ebms2.knowledge import KnownStatus, StoredAnswer
@@ -44,7 +45,8 @@ class KitGateway:
     """Listens at ``url``, where the CPA says that the Afnemer with ``party`` (flat) receives; plain http without ``contexts``.
 
     What it sends goes to ``origin`` (scheme, host and port), whatever host the CPA names: a test message never goes to another place than the user
-    gave. Raises ``CannotListenError`` when its URL cannot be bound, and ``AgreementError`` for a CPA without this side.
+    gave. ``results`` are the verwerkingsberichten that it took, ``arrived`` is each message once, also one that it had to refuse. Raises
+    ``CannotListenError`` when its URL cannot be bound, and ``AgreementError`` for a CPA without this side.
     """
 
     def __init__(self, cpa: Cpa, party: str, url: str, origin: str, contexts: Contexts | None = None) -> None:
@@ -53,6 +55,7 @@ class KitGateway:
         self.handler: Final = MessageHandler({party}, {cpa.cpa_id: cpa}.get, now=_now, new_message_id=self.new_message_id)
         self.agreement: Final = self.handler.agreement(cpa.cpa_id)
         self.results: list[Message] = []
+        self.arrived: list[Message] = []
         self._origin = urlsplit(origin)
         self._lock = threading.RLock()
         self._exchanges: list[Exchange] = []
@@ -163,7 +166,8 @@ class KitGateway:
             message, signal = reception.received.message, reception.signal
             action = Kind.ACKNOWLEDGMENT if signal is None else signal.kind
             self._answers[message.message_id] = StoredAnswer(message.cpa_id, reception.signal_bytes, action)
-            if reception.outcome is Outcome.ACCEPTED:
+            self.arrived.append(message)
+            if reception.outcome is Outcome.ACCEPTED and message.action != Action.A_RESULT:
                 self.results.append(message)
         if reception.send_to is not None and reception.signal_bytes is not None:
             self._waiting += 1

@@ -130,13 +130,15 @@ def test_copy_of_a_result_counts_once(stage, receiver):
 
 def test_result_that_cannot_be_read_is_about_nothing(receiver):
     """
-    A result without a payload, or with one that is no XML, belongs to no batch.
+    A result without a payload, or with one that is no XML or no verwerkingsbericht, belongs to no batch.
     """
     good = receiver.good()
     nothing = replace(good, payloads=())
     garbage = replace(good, message_id="anders@afnemer.example", payloads=(Part(b"<stuk"),))
 
-    assert receiver.batch_id_of(nothing) == receiver.batch_id_of(garbage) == ""
+    other = replace(good, message_id="nog-anders@afnemer.example", payloads=(Part(b"<iets/>"),))
+
+    assert [receiver.batch_id_of(one) for one in (nothing, garbage, other)] == [""] * 3
     assert receiver.batch_of(garbage) is None
 
 
