@@ -22,10 +22,12 @@ from conformance.berichtenbox.app import Urls, running
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.defects import LEGAL_RESULTS, RESULT_DEFECTS, known
 from conformance.berichtenbox.register import ConnectionConfig
+from conformance.berichtenbox.service_defects import SERVICE_DEFECTS
 from conformance.berichtenbox.sql import SqlLedger
 from conformance.berichtenbox.wire_defects import WIRE_DEFECTS, WireDefect
 from conformance.catalogue import catalogue
 from conformance.certification import connection_of, scene_of, set_up
+from conformance.messages.identities import reserved_test_bsns
 from conformance.profile import Profile
 from conformance.progress import Progress
 from conformance.rules.grading import grade_result
@@ -43,13 +45,17 @@ LINES: Final = {"reference over ebMS2": "none", "reference over ebMS2, signals i
 BOXES: Final[Mapping[str, WireDefect | None]] = {
     "berichtenbox": None,
     "berichtenbox with signals in the answer": None,
-    **{f"berichtenbox {defect.name}": defect for defect in WIRE_DEFECTS},
+    **{f"berichtenbox {defect.name}": defect for defect in (*WIRE_DEFECTS, *SERVICE_DEFECTS)},
 }
 """The Berichtenboxes that `berichtenbox verify` meets: two that do it right, and the defective ones."""
+_HEAVY: Final = frozenset({"AANL-026", "ABO-037"})
+"""What only a case decides that moves much."""
 _REACTION_S: Final = 1.0
 _SEED: Final = 1
 _SIDES: Final = ({"tls_zenden", "tls_ontvangen"}, {"ebms_regels", "ebms_zenden"}, {"ebms_ontvangen", "ebms_weigeren", "ebms_signalen"})
 """The cases over the wire, by what a gateway does: shaking hands, sending, receiving."""
+_SERVICES: Final = (("abonnementen",), ("validatie",), ("controle",))
+"""The cases on who wants letters begin with these words; an Afnemer asks that beside delivering, and each service by itself."""
 _WIRE: Final = frozenset(item.id for item in catalogue().values() if item.subject in {"EBMS", "TLS"})
 _BROKEN: Final = frozenset({Verdict.FAILED, Verdict.WARNING, Verdict.KIT_ERROR})
 
@@ -169,7 +175,8 @@ def _play_defect(defect: Defect, certificates: Path | None) -> Sequence[CaseResu
     if defect.face == "ebms":
         sync_reply = "mshSignalsOnly" if "sync" in needs_of(defect.fails) else "none"
         return _play_line(defect.make, Selection(_side_of(defect), heavy=False, bulk=defect.bulk), certificates, sync_reply)
-    return _play(defect.make, Selection(heavy=defect.bulk and "AANL-026" in defect.fails, bulk=defect.bulk))
+    is_heavy = defect.bulk and bool(defect.fails & _HEAVY)
+    return _play(defect.make, Selection(_job_of(defect), heavy=is_heavy, bulk=defect.bulk))
 
 
 @cache
@@ -181,6 +188,19 @@ def _sides() -> Sequence[frozenset[str]]:
 def _side_of(defect: Defect) -> frozenset[str]:
     """Return the requirements of the side of the wire on which a defect is: playing the other side too would take twice as long."""
     return frozenset().union(*(side for side in _sides() if side & defect.fails))
+
+
+@cache
+def _jobs() -> Sequence[frozenset[str]]:
+    """Return the requirements of each thing that an Afnemer does: asking one service who wants letters, or delivering them."""
+    cases = collected()
+    asking = [frozenset(item for case, decided, _ in cases if case.startswith(words) for item in decided) for words in _SERVICES]
+    return [*asking, frozenset(item for _, decided, _ in cases for item in decided).difference(*asking)]
+
+
+def _job_of(defect: Defect) -> frozenset[str]:
+    """Return the requirements of what an Afnemer with this defect does wrong: it does the rest as the reference Afnemer does."""
+    return frozenset().union(*(job for job in _jobs() if job & defect.fails))
 
 
 def _row(defect: Defect, failed: frozenset[str]) -> Row:
@@ -198,7 +218,15 @@ def _play(make: Any, selection: Selection) -> Sequence[CaseResult]:
     """Play a party over the adapter face."""
     with _stage() as (box, urls):
         party = make(connection_of(box, urls, _SEED))
+        if selection.requirements is not None and not any(selection.requirements & job for job in _jobs()[:-1]):
+            _introduce(party, box)
         return _results(Scene(box, urls, Driver(PythonCaller.of(party)), reaction_s=_REACTION_S, seed=_SEED), selection)
+
+
+def _introduce(party: ReferenceAfnemer, box: Berichtenbox) -> None:
+    """Let an Afnemer ask about everybody at once where asking is not what is tested: it would do so before each letter."""
+    for bericht_type in box.config.bericht_types:
+        party.validatie({"berichtType": bericht_type, "bsn": list(reserved_test_bsns())})
 
 
 def _play_line(make: Any, selection: Selection, certificates: Path | None, sync_reply: str) -> Sequence[CaseResult]:

@@ -79,7 +79,7 @@ def read(tmp_path):
 def test_every_requirement_of_the_list_is_there():
     """Each subject has the number of requirements that was agreed."""
     counts = Counter(r.subject for r in catalogue().values())
-    agreed = {"AANL": 82, "VERW": 52, "HERL": 13, "AFW": 21}
+    agreed = {"AANL": 82, "VERW": 52, "HERL": 13, "AFW": 21, "ABO": 50, "VAL": 31}
 
     assert {subject: counts[subject] for subject in agreed} == agreed
     assert len(catalogue()) >= 90
@@ -92,6 +92,8 @@ def test_every_requirement_of_the_list_is_there():
         ("VERW", [*range(1, 38), *range(50, 65)]),
         ("HERL", range(1, 14)),
         ("AFW", range(1, 22)),
+        ("ABO", [*range(1, 15), *range(20, 46), *range(60, 70)]),
+        ("VAL", [*range(1, 27), *range(60, 65)]),
     ],
     ids=lambda value: value[0],
 )
@@ -128,11 +130,22 @@ def test_requirement_is_complete(requirement):
     assert bool(requirement.declare("nl") and requirement.declare("en")) == (requirement.decided_by is DecidedBy.DECLARED)
 
 
-def test_logius_is_bound_by_the_contents_of_a_result_only():
-    """The rules over the verwerkingsbericht bind Logius; everything else binds the Afnemer."""
-    bound = {r.id for r in catalogue().values() if r.binds is Binds.LOGIUS and r.subject in {"AANL", "VERW", "HERL", "AFW"}}
+def test_logius_is_bound_by_the_contents_of_its_answers_only():
+    """What a verwerkingsbericht and the answers about abonnementen hold binds Logius; everything else binds the Afnemer."""
+    bound = {r.id for r in catalogue().values() if r.binds is Binds.LOGIUS and r.subject not in {"EBMS", "TLS", "WUS"}}
+    answers = {"VERW": range(50, 65), "ABO": range(60, 70), "VAL": range(60, 65)}
 
-    assert bound == {f"VERW-{n:03}" for n in range(50, 65)}
+    assert bound == {f"{subject}-{n:03}" for subject, numbers in answers.items() for n in numbers}
+
+
+def test_checking_before_sending_belongs_to_aanleveren():
+    """Who asks for no abonnementen at all still sends only to who was checked; the other requirements go with their own service."""
+    services = {r.id: r.service for r in catalogue().values() if r.subject in {"ABO", "VAL"}}
+    sending = {"ABO-040", "ABO-041", "ABO-042"}
+
+    assert {i for i, service in services.items() if service == "aanleveren"} == sending
+    assert {service for i, service in services.items() if i.startswith("ABO") and i not in sending} == {"abonnementen"}
+    assert {service for i, service in services.items() if i.startswith("VAL")} == {"validatie"}
 
 
 def test_contradictions_are_d1_to_d14():

@@ -32,7 +32,7 @@ def only(monkeypatch):
     """Let a party play only the cases that decide these requirements."""
 
     def limit(*requirements):
-        monkeypatch.setattr(selftest, "Selection", lambda **_: Selection(frozenset(requirements)))
+        monkeypatch.setattr(selftest, "Selection", lambda *_, **__: Selection(frozenset(requirements)))
 
     return limit
 
@@ -128,6 +128,7 @@ def test_heavy_cases_are_for_who_needs_them(monkeypatch):
     assert [(selection.heavy, selection.bulk) for selection in asked.values()] == [(True, True), (False, True), (False, False)]
 
 
+@pytest.mark.slow  # the selftest itself plays them
 @pytest.mark.parametrize("name", NULL_PARTIES)
 def test_null_party_earns_nothing(name):
     """

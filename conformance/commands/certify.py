@@ -39,7 +39,7 @@ Examples:
 @click.option("--only", multiple=True, metavar="ID...", help="Grade these requirements only; more of them after each other, or with commas.")
 @seed("Repeats a run. It is drawn and printed with a profile, and 0 without one.")
 @click.option("--locked", is_flag=True, help="Certify: everything, without known failures.")
-@click.option("--quick", is_flag=True, help="Leave out the cases that move more than 100 MB.")
+@click.option("--quick", is_flag=True, help="Leave out the cases that move a million BSNs or more than 100 MB.")
 @language("The language of report.html.", "nl")
 def command(
     profile_file: Path | None, face: str | None, out: Path, only: tuple[str, ...], seed: int | None, lang: str, *, locked: bool, quick: bool

@@ -17,12 +17,19 @@ from conformance.stage.transcript import transcript
 from conformance.verdicts import CaseResult, Reason, Verdict
 
 _CASES: Final = Path(__file__).parent.parent / "cases"
+_RUN_FIRST: Final = "_controle"  # who was never asked about is there only until somebody asks for all
 _RUN_LAST: Final = "_regels"
 _JUDGE = pytest.StashKey[Judge]()
 _STAGES: Final = {"afnemer": "scene", "berichtenbox": "berichtenbox"}
 """Who is tested on the stage of which fixture."""
 _PARTIES: Final = frozenset(_STAGES)
 _S = TypeVar("_S", Scene, BoxStage)
+_MARKS: Final = (
+    "decides(*ids): requirements",
+    "needs(*what): what a run must have",
+    "heavy: moves a million BSNs or more than 100 MB",
+    "bulk: takes a while",
+)
 _NO_PLUGINS: Final = (
     "terminal",
     "cacheprovider",
@@ -43,7 +50,7 @@ _NO_PLUGINS: Final = (
 class Selection:
     """Which cases run: those that decide one of ``requirements`` (``None``: all), with or without those that move much.
 
-    ``heavy`` ones move more than 100 MB, ``bulk`` ones take more than a quarter of a second.
+    ``heavy`` ones move a million BSNs or more than 100 MB, ``bulk`` ones take more than a quarter of a second.
     """
 
     requirements: frozenset[str] | None = None
@@ -131,10 +138,10 @@ class CasePlugin:
         config.option.tbstyle = "native"
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the selected cases, in an order that the seed decides; the rules over everything offered come last."""
+        """Keep the selected cases, in an order that the seed decides: those that must be first before it, the rules over everything offered after."""
         kept = [item for item in items if self._is_selected(item)]
         random.Random(self._seed).shuffle(kept)  # noqa: S311  # a repeatable order, no secret
-        kept.sort(key=lambda item: item.path.stem.endswith(_RUN_LAST))
+        kept.sort(key=lambda item: item.path.stem.endswith(_RUN_LAST) - item.path.stem.endswith(_RUN_FIRST))
         items[:] = [item for item in kept if not self._leave_out(item)]
         self._forget_other_party(items)
         self._started(len(items))
@@ -278,7 +285,7 @@ def _pytest(more: Sequence[str], plugin: object) -> None:
     """Let pytest run or collect the cases; raises ``RuntimeError`` when it could not."""
     options = ["--import-mode=importlib", "--capture=no", "--strict-markers", f"--rootdir={_CASES}", "-c", "/dev/null", "--disable-plugin-autoload"]
     options += [part for name in _NO_PLUGINS for part in ("-p", f"no:{name}")]
-    marks = ["-o", "markers=decides(*ids): requirements\nneeds(*what): what a run must have\nheavy: moves more than 100 MB\nbulk: takes a while"]
+    marks = ["-o", "markers=" + "\n".join(_MARKS)]
     code = pytest.main([*more, *options, *marks, str(_CASES)], plugins=[plugin])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"the cases could not be run: pytest ended with {code!r}")

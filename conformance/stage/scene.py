@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,10 @@ from conformance.berichtenbox.app import CANARY_PATH, Urls
 from conformance.berichtenbox.box import Berichtenbox, Mark
 from conformance.berichtenbox.decide import refusing
 from conformance.berichtenbox.ledger import Offer, OfferedResult, State, Status
-from conformance.berichtenbox.processing import payload_of
 from conformance.messages.batch import Batch, Bericht
+from conformance.messages.envelope import Action, payload_of
 from conformance.messages.identities import reserved_test_bsns
+from conformance.rules.abonnement import grade_aanvraag
 from conformance.rules.findings import Grading, Knowledge
 from conformance.rules.grading import grade_offer, read_offer
 from conformance.stage.judging import NeverOfferedError, NotTestedError
@@ -28,6 +30,8 @@ _PAUSE_S: Final = 0.02
 _POLLS_FOR_QUIET: Final = 2
 _MOST_REACTIONS: Final = 10
 _JUST_AFTER_S: Final = 0.01
+_START: Final = 1_000  # bytes in which a root stands
+_ROOT_OF_AANVRAAG: Final = re.compile(rb"<(?:[\w.-]+:)?AbonnementAanvraag[\s>/]")
 REFUSED_VISIBLY: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.OPNIEUW_AANGEBODEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
 WITH_A_PERSON: Final = frozenset({AfnemerStatus.AFGEWEZEN, AfnemerStatus.ANDER_KANAAL, AfnemerStatus.HANDMATIG})
 
@@ -57,6 +61,8 @@ class Scene:
         self._batches: dict[int, Batch | None] = {}
         self._graded: tuple[Mark, list[tuple[Offer, Grading]]] | None = None
         self._citizens: list[str] = []
+        self.asked_for: list[range] = []  # the bevragingen, by their number, that the validatieservice got because a case asked for them
+        self.asked_ids: list[str] = []  # the VerzoekIds of the requests for abonnementen that the cases had made
 
     def begin(self) -> None:
         """Begin a case on a clean stage; the ledger keeps what earlier cases left."""
@@ -66,11 +72,19 @@ class Scene:
     # -- letters ---------------------------------------------------------------------------------------------------------------------------
 
     def citizen(self) -> str:
-        """Return a citizen who had no letter yet in this round of all reserved test BSNs."""
-        if not self._citizens:
-            self._citizens = list(reserved_test_bsns())
-            self.random.shuffle(self._citizens)
-        return self._citizens.pop()
+        """Return a citizen who had no letter yet in this round of all reserved test BSNs, and never refused one."""
+        while True:
+            if not self._citizens:
+                self._citizens = list(reserved_test_bsns())
+                self.random.shuffle(self._citizens)
+            bsn = self._citizens.pop()
+            if bsn not in self.box.refusers:
+                return bsn
+
+    def crowd(self, count: int) -> Sequence[str]:
+        """Return many citizens: those who had a letter already, and then those who would be the last to get one."""
+        waiting = set(self._citizens)
+        return [*(bsn for bsn in reserved_test_bsns() if bsn not in waiting), *self._citizens][:count]
 
     @property
     def bericht_type(self) -> str:
@@ -299,7 +313,8 @@ class Scene:
             if offer.grading is not None:
                 yield offer, offer.grading
             elif offer.state is State.REFUSED:
-                yield offer, grade_offer(payload_of(offer.envelope), known, offer.envelope)[0]
+                grade = grade_aanvraag if _is_aanvraag(offer) else grade_offer
+                yield offer, grade(payload_of(offer.envelope), known, offer.envelope)[0]
 
     @property
     def canary(self) -> str:
@@ -309,6 +324,12 @@ class Scene:
     def operations(self, name: str, since: Mark | None = None) -> int:
         """Return how often an operation of the adapter face was called."""
         return sum(call.operation == name for call in self.box.calls(since or self.start))
+
+
+def _is_aanvraag(offer: Offer) -> bool:
+    """Tell whether a refused message is a request for abonnementen: by its action, or by its root when it is the action that is wrong."""
+    is_named = _ROOT_OF_AANVRAAG.search(payload_of(offer.envelope)[:_START]) is not None
+    return offer.envelope.action == Action.A_REQUEST or (is_named and offer.envelope.action != Action.BV_REQUEST)
 
 
 def between_now_and_then() -> datetime:

@@ -28,7 +28,7 @@ def transcript(offers: Sequence[Offer], results: Sequence[OfferedResult], calls:
     entries: list[tuple[datetime, str]] = [
         *((offer.wall, "\n".join(_offer(offer))) for offer in offers),
         *((result.wall, "\n".join(_result(result))) for result in results),
-        *((call.wall, f"{_moments(call.wall, call.business)}  {call.operation} {call.subject} -> {call.status}") for call in calls),
+        *((call.wall, "\n".join(_call(call))) for call in calls),
         *((exchange.wall, "\n".join(_exchange(exchange, payloads))) for exchange in exchanges),
     ]
     entries.sort(key=lambda entry: entry[0])
@@ -77,6 +77,11 @@ def _exchange(exchange: Exchange, payloads: Mapping[str, str]) -> Iterator[str]:
 
 def _moments(wall: datetime, business: datetime) -> str:
     return f"{write_moment(wall)} (business clock {write_moment(business)})"
+
+
+def _call(call: Call) -> Iterator[str]:
+    yield f"{_moments(call.wall, call.business)}  {call.operation} {call.subject} -> {call.status}"
+    yield from (f"  ! {line}" for line in call.note.splitlines())
 
 
 def _offer(offer: Offer) -> Iterator[str]:

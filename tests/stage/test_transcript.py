@@ -81,11 +81,11 @@ def test_document_is_indented_and_masked(envelope):
     """
     An element a line, and no BSN anywhere.
     """
-    text = transcript([Offer(envelope, NOW, NOW)], [], [Call("status", f"brief-van-{BSN}", 500, NOW, NOW)])
+    text = transcript([Offer(envelope, NOW, NOW)], [], [Call("status", f"brief-van-{BSN}", 500, NOW, NOW, note=f"no\n{BSN}")])
 
     assert re.search(r"^ {6}<v:BatchInformatie>$", text, re.MULTILINE)
     assert re.search(r"^ {10}<b:GebruikerID>9999\*{5}</b:GebruikerID>$", text, re.MULTILINE)
-    assert "brief-van-9999*****" in text
+    assert "brief-van-9999***** -> 500\n  ! no\n  ! 9999*****\n" in text
     assert BSN not in text
 
 

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from conformance.afnemer.reference.abonnementen import Abonnees
 from conformance.afnemer.reference.afnemer import ReferenceAfnemer
 from conformance.afnemer.reference.ebms_gateway import EbmsGateway
 from conformance.afnemer.reference.gateway import Gateway
 from conformance.afnemer.reference.receiving import Receiver
 from conformance.afnemer.reference.sending import Sender
+from conformance.afnemer.reference.validating import Validator
 from conformance.messages.batch import Batch, Bericht
 from conformance.messages.envelope import Envelope
 
@@ -37,11 +39,20 @@ class Defect:
 
 DEFECTS: Final[dict[str, Defect]] = {}
 
-Part = type[Sender] | type[Receiver] | type[Gateway] | type[EbmsGateway] | type[ReferenceAfnemer]
+Part = type[Sender] | type[Receiver] | type[Abonnees] | type[Validator] | type[Gateway] | type[EbmsGateway] | type[ReferenceAfnemer]
+PLACES: Final[Mapping[type, str]] = {
+    Sender: "sender_class",
+    Receiver: "receiver_class",
+    Abonnees: "abonnees_class",
+    Validator: "validator_class",
+    Gateway: "gateway_class",
+    EbmsGateway: "ebms_gateway_class",
+}
+"""The parts of an Afnemer, and where it keeps them."""
 
 
 def defect(*fails: str, also: str = "", pitfall: int | None = None, bulk: bool = False) -> Callable[[Part], Part]:
-    """Register the decorated half of an Afnemer (or a whole one) as a defect; its name and docstring are those of the class."""
+    """Register the decorated part of an Afnemer (or a whole one) as a defect; its name and docstring are those of the class."""
 
     def register(part: Part) -> Part:
         name = part.__name__
@@ -63,7 +74,7 @@ def _gateway_of(part: Part) -> type[EbmsGateway]:
 
 
 def _afnemer_with(part: Part) -> type[ReferenceAfnemer]:
-    for kind, place in ((Sender, "sender_class"), (Receiver, "receiver_class"), (Gateway, "gateway_class"), (EbmsGateway, "ebms_gateway_class")):
+    for kind, place in PLACES.items():
         if issubclass(part, kind):
             return type(part.__name__, (ReferenceAfnemer,), {place: part})
     return part  # type: ignore[return-value]  # what is left is an Afnemer
