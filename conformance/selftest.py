@@ -1,6 +1,7 @@
-"""Proves that every case can fail: plays each defect against all cases, and looks whether it fails what it must, and nothing unrelated.
+"""Proves that every case can fail: plays each defect, and looks whether it fails what it must, and nothing unrelated.
 
-Three null parties (silent, answering everything, echoing) may earn no pass at all, and the reference Afnemer must fail nothing.
+A defect plays the cases on the part of the work that it does wrong; thoroughly, all of them. Three null parties (silent, answering everything,
+echoing) may earn no pass at all, and the reference Afnemer must fail nothing.
 """
 
 import multiprocessing
@@ -52,10 +53,23 @@ _HEAVY: Final = frozenset({"AANL-026", "ABO-037"})
 """What only a case decides that moves much."""
 _REACTION_S: Final = 1.0
 _SEED: Final = 1
-_SIDES: Final = ({"tls_zenden", "tls_ontvangen"}, {"ebms_regels", "ebms_zenden"}, {"ebms_ontvangen", "ebms_weigeren", "ebms_signalen"})
+_SIDES: Final = (
+    frozenset({"tls_zenden", "tls_ontvangen"}),
+    frozenset({"ebms_regels", "ebms_zenden"}),
+    frozenset({"ebms_ontvangen", "ebms_weigeren", "ebms_signalen"}),
+)
 """The cases over the wire, by what a gateway does: shaking hands, sending, receiving."""
-_SERVICES: Final = (("abonnementen",), ("validatie",), ("controle",))
-"""The cases on who wants letters begin with these words; an Afnemer asks that beside delivering, and each service by itself."""
+_JOBS: Final = (
+    frozenset({"abonnementen", "abonnementen_antwoorden", "abonnementen_regels"}),
+    frozenset({"validatie", "validatie_antwoorden", "validatie_regels"}),
+    frozenset({"controle"}),
+    frozenset({"aanleveren", "aanleveren_regels"}),
+    frozenset({"verwerkingsberichten", "afwijzingen"}),
+    frozenset({"herlevering"}),
+)
+"""The cases on what an Afnemer does, by its job: asking who wants letters in three ways, sending, receiving, and sending again."""
+_ASKING: Final = 3
+"""How many of the jobs are about asking."""
 _WIRE: Final = frozenset(item.id for item in catalogue().values() if item.subject in {"EBMS", "TLS"})
 _BROKEN: Final = frozenset({Verdict.FAILED, Verdict.WARNING, Verdict.KIT_ERROR})
 
@@ -114,13 +128,13 @@ def _line(row: Row) -> str:
     return text
 
 
-def run_selftest(jobs: int, only: Sequence[str], progress: Progress) -> SelftestResult:
-    """Play every defect (or ``only`` some), ``jobs`` at a time; raises :class:`UnknownDefectError`."""
+def run_selftest(jobs: int, only: Sequence[str], progress: Progress, *, is_thorough: bool = False) -> SelftestResult:
+    """Play every defect (or ``only`` some), ``jobs`` at a time, thoroughly against all cases; raises :class:`UnknownDefectError`."""
     names = _names(only)
     progress.started(len(names), "parties")
     spawning = multiprocessing.get_context("spawn")
     with _certificates() as directory, ProcessPoolExecutor(max_workers=jobs, mp_context=spawning) as pool:
-        waiting = {pool.submit(play_party, name, directory): name for name in names}
+        waiting = {pool.submit(play_party, name, directory, is_thorough=is_thorough): name for name in names}
         rows = {}
         for future in as_completed(waiting):
             row = future.result()
@@ -157,7 +171,7 @@ def _certificates() -> Iterator[Path]:
         yield place
 
 
-def play_party(name: str, certificates: Path | None = None) -> Row:
+def play_party(name: str, certificates: Path | None = None, *, is_thorough: bool = False) -> Row:
     """Play one party against the cases, and judge what it failed; ``certificates`` of ``berichtenbox pki new`` save making them."""
     if name in NULL_PARTIES:
         return _null_row(name, certificates)
@@ -168,39 +182,29 @@ def play_party(name: str, certificates: Path | None = None) -> Row:
         failed = _failed(results)
         return Row(name, "Does it right.", frozenset(), failed, frozenset(), failed)
     defect = DEFECTS[name]
-    return _row(defect, _failed(_play_defect(defect, certificates)))
+    return _row(defect, _failed(_play_defect(defect, certificates, is_thorough=is_thorough)))
 
 
-def _play_defect(defect: Defect, certificates: Path | None) -> Sequence[CaseResult]:
-    if defect.face == "ebms":
+def _play_defect(defect: Defect, certificates: Path | None, *, is_thorough: bool = False) -> Sequence[CaseResult]:
+    is_wire = defect.face == "ebms"
+    wanted = None if is_thorough else _part_of(defect, _SIDES if is_wire else _JOBS)
+    if is_wire:
         sync_reply = "mshSignalsOnly" if "sync" in needs_of(defect.fails) else "none"
-        return _play_line(defect.make, Selection(_side_of(defect), heavy=False, bulk=defect.bulk), certificates, sync_reply)
+        return _play_line(defect.make, Selection(wanted, heavy=False, bulk=defect.bulk), certificates, sync_reply)
     is_heavy = defect.bulk and bool(defect.fails & _HEAVY)
-    return _play(defect.make, Selection(_job_of(defect), heavy=is_heavy, bulk=defect.bulk))
+    return _play(defect.make, Selection(wanted, heavy=is_heavy, bulk=defect.bulk))
 
 
 @cache
-def _sides() -> Sequence[frozenset[str]]:
+def _decided_in(parts: Sequence[frozenset[str]]) -> Sequence[frozenset[str]]:
+    """Return for each part, a set of modules of cases, which requirements it decides."""
     cases = collected()
-    return [frozenset(item for case, decided, _ in cases if case.partition("/")[0] in side for item in decided) for side in _SIDES]
+    return [frozenset(item for case, decided, _ in cases if case.partition("/")[0] in part for item in decided) for part in parts]
 
 
-def _side_of(defect: Defect) -> frozenset[str]:
-    """Return the requirements of the side of the wire on which a defect is: playing the other side too would take twice as long."""
-    return frozenset().union(*(side for side in _sides() if side & defect.fails))
-
-
-@cache
-def _jobs() -> Sequence[frozenset[str]]:
-    """Return the requirements of each thing that an Afnemer does: asking one service who wants letters, or delivering them."""
-    cases = collected()
-    asking = [frozenset(item for case, decided, _ in cases if case.startswith(words) for item in decided) for words in _SERVICES]
-    return [*asking, frozenset(item for _, decided, _ in cases for item in decided).difference(*asking)]
-
-
-def _job_of(defect: Defect) -> frozenset[str]:
-    """Return the requirements of what an Afnemer with this defect does wrong: it does the rest as the reference Afnemer does."""
-    return frozenset().union(*(job for job in _jobs() if job & defect.fails))
+def _part_of(defect: Defect, parts: Sequence[frozenset[str]]) -> frozenset[str]:
+    """Return the requirements of the parts in which a defect is: it does the rest as the reference Afnemer, which plays everything."""
+    return frozenset().union(*(part for part in _decided_in(parts) if part & defect.fails))
 
 
 def _row(defect: Defect, failed: frozenset[str]) -> Row:
@@ -218,7 +222,7 @@ def _play(make: Any, selection: Selection) -> Sequence[CaseResult]:
     """Play a party over the adapter face."""
     with _stage() as (box, urls):
         party = make(connection_of(box, urls, _SEED))
-        if selection.requirements is not None and not any(selection.requirements & job for job in _jobs()[:-1]):
+        if selection.requirements is not None and not any(selection.requirements & job for job in _decided_in(_JOBS)[:_ASKING]):
             _introduce(party, box)
         return _results(Scene(box, urls, Driver(PythonCaller.of(party)), reaction_s=_REACTION_S, seed=_SEED), selection)
 

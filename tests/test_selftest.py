@@ -189,6 +189,21 @@ def test_wrong_reading_is_found_by_its_own_case(only, name):
     assert row.unrelated == frozenset()
 
 
+@pytest.mark.parametrize(("is_thorough", "plays_asking"), [(False, False), (True, True)])
+def test_defect_plays_its_own_part_or_everything(monkeypatch, is_thorough, plays_asking):
+    """
+    Who sends wrongly plays no cases on asking, unless everything is to be played.
+    """
+    selections = []
+    monkeypatch.setattr(selftest, "_play", lambda _make, selection: selections.append(selection) or [])
+
+    play_party("names_another_cpa", is_thorough=is_thorough)
+
+    (selection,) = selections
+    assert (selection.requirements is None or "VAL-001" in selection.requirements) is plays_asking
+    assert selection.requirements is None or "AANL-001" in selection.requirements
+
+
 # -- the matrix ------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -239,7 +254,7 @@ def in_process(monkeypatch):
     defects = DEFECTS | {name: defect for name, defect in BOXES.items() if defect is not None}
     rows = {name: Row(name, "", defect.fails, defect.fails, frozenset(), frozenset()) for name, defect in defects.items()}
     monkeypatch.setattr(selftest, "ProcessPoolExecutor", lambda max_workers, **_: ThreadPoolExecutor(max_workers))
-    monkeypatch.setattr(selftest, "play_party", lambda name, _certificates: rows.get(name) or Row(name, "", *[frozenset()] * 4))
+    monkeypatch.setattr(selftest, "play_party", lambda name, _certificates, **_: rows.get(name) or Row(name, "", *[frozenset()] * 4))
 
 
 @pytest.mark.usefixtures("in_process")

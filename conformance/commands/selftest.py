@@ -14,7 +14,8 @@ from conformance.verdicts import ExitCode
 @click.command("selftest", cls=one_or_more("--defect"))
 @click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="How many runs at a time; one a processor without it.")
 @click.option("--defect", multiple=True, metavar="NAME...", help="Run these defects only.")
-def command(jobs: int | None, defect: tuple[str, ...]) -> int:
+@click.option("--thorough", is_flag=True, help="Play each defect against all cases, not only those on the part of the work that it does wrong.")
+def command(jobs: int | None, defect: tuple[str, ...], *, thorough: bool) -> int:
     """Prove that every case can fail, for the right reason.
 
     Each deliberate defect of an Afnemer must fail its requirements and no
@@ -26,6 +27,6 @@ def command(jobs: int | None, defect: tuple[str, ...]) -> int:
     from conformance.selftest import run_selftest
 
     only = separated(defect, "--defect")
-    result = run_selftest(jobs or len(os.sched_getaffinity(0)), only, progress_for(sys.stderr))
+    result = run_selftest(jobs or len(os.sched_getaffinity(0)), only, progress_for(sys.stderr), is_thorough=thorough)
     say(result.render().rstrip("\n"))
     return ExitCode.CONFORMANT if result.is_proven else ExitCode.NOT_CONFORMANT

@@ -12,8 +12,8 @@ def played(monkeypatch):
     """Replace the selftest by one with a known outcome, and note what it was asked."""
     noted = SimpleNamespace(calls=[], is_proven=True)
 
-    def run_selftest(jobs, only, _progress):
-        noted.calls.append((jobs, only))
+    def run_selftest(jobs, only, _progress, *, is_thorough):
+        noted.calls.append((jobs, only, is_thorough))
         if "unheard_of" in only:
             raise UnknownDefectError("there is no defect 'unheard_of'; known are: is_silent")
         return SimpleNamespace(is_proven=noted.is_proven, render=lambda: "the matrix\n")
@@ -38,11 +38,12 @@ def test_matrix_is_printed_with_its_exit_code(berichtenbox, played, is_proven, c
 
 def test_defects_and_jobs_are_passed_on(berichtenbox, played):
     """
-    Some defects can be chosen, and how many run at a time.
+    Some defects can be chosen, how many run at a time, and whether all cases are played.
     """
     berichtenbox("selftest", "--jobs", "2", "--defect", "is_silent", "echoes")
+    berichtenbox("selftest", "--jobs", "2", "--thorough", "--defect", "echoes")
 
-    assert played.calls == [(2, ("is_silent", "echoes"))]
+    assert played.calls == [(2, ("is_silent", "echoes"), False), (2, ("echoes",), True)]
 
 
 @pytest.mark.usefixtures("played")

@@ -11,19 +11,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from conformance.afnemer.reference.gateway import MessageService, PermanentTroubleError, TemporaryTroubleError
+from conformance.afnemer.reference.gateway import MessageService, send_each
+from conformance.afnemer.reference.inbox import Inbox
 from conformance.afnemer.reference.sending import PERMANENT_TRIES, Connection
 from conformance.afnemer.reference.store import Store
 from conformance.afnemer.reference.voorkeuren import StoredVerzoek, packed, unpacked
 from conformance.limits import limits
 from conformance.messages.abonnement import AbonnementAanvraag, AntwoordRegel, AntwoordStream, Soort, UnreadableAntwoord, read_antwoord
 from conformance.messages.bsns import BsnList, bsn_text
-from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, SERVICE, Action, Envelope, Part
-from conformance.messages.guard import XmlRefused
-from conformance.messages.identities import flat_party, is_bsn_shaped
+from conformance.messages.envelope import Action, Envelope, Part
+from conformance.messages.identities import is_bsn_shaped
 from conformance.messages.moments import read_moment, write_moment
-from conformance.messages.unpack import PackedTooMuch
-from conformance.transport.adapter import RequestRefused
 
 OVERLAP: Final = timedelta(minutes=5)
 """How much mutaties reach back before the previous request: its answer was made later than it was asked, by another clock."""
@@ -37,22 +35,18 @@ class UnknownVerzoekError(ValueError):
     """An answer to what was never asked here."""
 
 
-UNUSABLE: Final = (XmlRefused, PackedTooMuch, UnreadableAntwoord, UnknownVerzoekError)
-
-
-class Abonnees:
+class Abonnees(Inbox):
     """Requests abonnementen and applies what is answered."""
+
+    action = Action.A_RESULT
+    unusable = (*Inbox.unusable, UnreadableAntwoord, UnknownVerzoekError)
 
     def __init__(
         self, connection: Connection, store: Store, gateway: MessageService, now: Callable[[], datetime], new_guid: Callable[[], str]
     ) -> None:
-        self.connection = connection
-        self.store = store
-        self.gateway = gateway
+        super().__init__(connection, store, gateway)
         self.now = now
         self.new_guid = new_guid
-        self.is_troubled = False
-        self._set_aside: set[str] = set()
 
     # -- asking ----------------------------------------------------------------------------------------------------------------------------
 
@@ -123,30 +117,12 @@ class Abonnees:
 
     def envelope_of(self, verzoek: StoredVerzoek) -> Envelope:
         """Return the message around a request."""
-        return Envelope(
-            cpa_id=self.connection.cpa_id,
-            from_party=flat_party(self.connection.oin),
-            from_role=ROLE_AFNEMER,
-            to_party=flat_party(self.connection.logius_oin),
-            to_role=ROLE_LOGIUS,
-            service=SERVICE,
-            action=Action.A_REQUEST,
-            parts=(Part(self.payload_of(verzoek), "text/xml", f"aanvraag-{verzoek.verzoek_id}.xml", verzoek.verzoek_id),),
-        )
+        part = Part(self.payload_of(verzoek), "text/xml", f"aanvraag-{verzoek.verzoek_id}.xml", verzoek.verzoek_id)
+        return self.connection.envelope(Action.A_REQUEST, part)
 
     def send_waiting(self) -> bool:
         """Send the requests that wait, oldest first; return whether one left."""
-        has_sent = False
-        for verzoek in self.store.verzoeken_to_send():
-            try:
-                self.send(verzoek)
-            except TemporaryTroubleError:
-                return has_sent
-            except PermanentTroubleError:
-                self.failed_for_good(verzoek)
-            else:
-                has_sent = True
-        return has_sent
+        return send_each(self.store.verzoeken_to_send(), self.send, self.failed_for_good)
 
     def send(self, verzoek: StoredVerzoek) -> None:
         """Send one request."""
@@ -159,50 +135,18 @@ class Abonnees:
 
     # -- receiving -------------------------------------------------------------------------------------------------------------------------
 
-    def receive(self) -> bool:
-        """Handle every answer that waits; return whether there was one. What cannot be placed is set aside and blocks nobody."""
-        has_received, self.is_troubled = False, False
-        for message_id in self.waiting():
-            has_received = self.handle(message_id) or has_received
-        return has_received
-
     def waiting(self) -> Sequence[str]:
         """Return the ids that wait and were not set aside; who never asked anything has no answers to wait for."""
-        if not self.store.has_verzoeken():
-            return []
-        try:
-            ids = self.gateway.waiting(self.connection.cpa_id, Action.A_RESULT)
-        except (TemporaryTroubleError, PermanentTroubleError):
-            self.is_troubled = True
-            return []
-        return [message_id for message_id in ids if message_id not in self._set_aside]
+        return super().waiting() if self.store.has_verzoeken() else []
 
-    def handle(self, message_id: str) -> bool:
-        """Fetch, apply and mark one answer; return whether it is done with."""
-        try:
-            self.take(self.gateway.fetch(message_id))
-            self.gateway.mark(message_id)
-        except TemporaryTroubleError:
-            self.is_troubled = True
-            return False
-        except (*UNUSABLE, RequestRefused, PermanentTroubleError) as error:
-            self.set_aside(message_id, str(error))
-            return False
-        return True
-
-    def set_aside(self, message_id: str, reason: str) -> None:
-        """Leave a message to a person."""
-        self._set_aside.add(message_id)
-        self.store.add_stray(message_id, reason)
-
-    def take(self, envelope: Envelope) -> None:
+    def take(self, _message_id: str, envelope: Envelope) -> None:
         """Apply the answer in the first payload part that holds one; of a part that turns out to be broken nothing is kept."""
-        trouble: ValueError = UnreadableAntwoord("the message has no payload part")
+        trouble: Exception = UnreadableAntwoord("the message has no payload part")
         for part in envelope.parts:
             try:
                 with self.store.transaction():
                     self.take_part(part)
-            except UNUSABLE as error:
+            except self.unusable as error:
                 trouble = error
             else:
                 return

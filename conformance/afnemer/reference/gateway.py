@@ -1,9 +1,9 @@
 """How the Afnemer sends and receives: what it asks of any gateway, two kinds of trouble, and the adapter, which is four calls over HTTP."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -11,6 +11,7 @@ import httpx
 from conformance.messages.envelope import Envelope
 from conformance.transport import adapter
 
+_Waiting = TypeVar("_Waiting")
 _TEMPORARY: Final = frozenset({408, 429, 502, 503, 504})
 
 
@@ -20,6 +21,21 @@ class TemporaryTroubleError(RuntimeError):
 
 class PermanentTroubleError(RuntimeError):
     """The adapter refuses this message; it will refuse it tomorrow. ebms-core says so with a 500: trying for ever helps nobody."""
+
+
+def send_each(waiting: Iterable[_Waiting], send: Callable[[_Waiting], None], failed: Callable[[_Waiting], None]) -> bool:
+    """Send what waits, oldest first, until the gateway is away; return whether something left. What it refuses is ``failed``."""
+    has_sent = False
+    for item in waiting:
+        try:
+            send(item)
+        except TemporaryTroubleError:
+            return has_sent
+        except PermanentTroubleError:
+            failed(item)
+        else:
+            has_sent = True
+    return has_sent
 
 
 class MessageService(Protocol):

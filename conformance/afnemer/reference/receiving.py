@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from conformance.afnemer.reference.gateway import MessageService, PermanentTroubleError, TemporaryTroubleError
+from conformance.afnemer.reference.gateway import MessageService
+from conformance.afnemer.reference.inbox import Inbox
 from conformance.afnemer.reference.sending import Connection
 from conformance.afnemer.reference.store import Store, StoredBericht
 from conformance.messages.envelope import Action, Envelope
@@ -12,7 +13,6 @@ from conformance.messages.guard import Limits, XmlRefused, parse
 from conformance.messages.identities import is_nil
 from conformance.messages.unpack import RESULT_LIMIT, PackedTooMuch, unpack
 from conformance.messages.verwerkingsbericht import Resultaat, UnreadableResult, Verwerkingsbericht, VerwerkingsCode, read_verwerkingsbericht
-from conformance.transport.adapter import RequestRefused
 
 MOST_OFFERS: Final = 5
 _RESULT_LIMITS: Final = Limits(size=RESULT_LIMIT)
@@ -32,47 +32,19 @@ _MENDED_BY_OFFERING_AGAIN: Final = frozenset({VerwerkingsCode.TECHNISCH_PROBLEEM
 _AFTER_TOO_MANY: Final = {VerwerkingsCode.TECHNISCH_PROBLEEM: "ander-kanaal", VerwerkingsCode.AANMAAK_DATUM: "handmatig"}
 
 
-class Receiver:
+class Receiver(Inbox):
     """Applies verwerkingsberichten: each once, whatever the order, whatever stands beside it."""
 
+    action = Action.BV_RESULT
+    unusable = (*Inbox.unusable, UnreadableResult)
+
     def __init__(self, connection: Connection, store: Store, gateway: MessageService, offer_again: Callable[[StoredBericht], None]) -> None:
-        self.connection = connection
-        self.store = store
-        self.gateway = gateway
+        super().__init__(connection, store, gateway)
         self.offer_again = offer_again
-        self.is_troubled = False
-        self._set_aside: set[str] = set()
 
-    def receive(self) -> bool:
-        """Handle every result that waits; return whether there was one. What cannot be read is set aside and blocks nobody."""
-        has_received, self.is_troubled = False, False
-        for message_id in self.waiting():
-            has_received = self.handle(message_id) or has_received
-        return has_received
-
-    def waiting(self) -> list[str]:
-        """Return the ids that wait and were not set aside."""
-        try:
-            ids = self.gateway.waiting(self.connection.cpa_id, Action.BV_RESULT)
-        except (TemporaryTroubleError, PermanentTroubleError):
-            self.is_troubled = True
-            return []
-        return [message_id for message_id in ids if message_id not in self._set_aside]
-
-    def handle(self, message_id: str) -> bool:
-        """Fetch, apply and mark one result; return whether it is done with."""
-        try:
-            result = self.read(self.gateway.fetch(message_id))
-            self.apply(message_id, result)
-            self.gateway.mark(message_id)
-        except TemporaryTroubleError:
-            self.is_troubled = True
-            return False
-        except (XmlRefused, PackedTooMuch, UnreadableResult, RequestRefused, PermanentTroubleError) as error:
-            self._set_aside.add(message_id)
-            self.store.add_stray(message_id, str(error))
-            return False
-        return True
+    def take(self, message_id: str, envelope: Envelope) -> None:
+        """Read and apply one result."""
+        self.apply(message_id, self.read(envelope))
 
     def read(self, envelope: Envelope) -> Verwerkingsbericht:
         """Return the result in a message: in the first payload part that holds one, packed or not."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from conformance.afnemer.reference.gateway import MessageService, PermanentTroubleError, TemporaryTroubleError
+from conformance.afnemer.reference.gateway import MessageService, TemporaryTroubleError, send_each
 from conformance.afnemer.reference.store import Store, StoredBericht, StoredOffer
 from conformance.afnemer.reference.validating import Recipient, ValidationRefusedError, Validator
 from conformance.limits import limits
@@ -51,6 +51,19 @@ class Connection:
     oin: str
     logius_oin: str
     bericht_types: tuple[str, ...]
+
+    def envelope(self, action: str, part: Part) -> Envelope:
+        """Return the message around a payload; the adapter gives it a MessageId of its own each time."""
+        return Envelope(
+            cpa_id=self.cpa_id,
+            from_party=flat_party(self.oin),
+            from_role=ROLE_AFNEMER,
+            to_party=flat_party(self.logius_oin),
+            to_role=ROLE_LOGIUS,
+            service=SERVICE,
+            action=action,
+            parts=(part,),
+        )
 
 
 class Sender:
@@ -167,31 +180,13 @@ class Sender:
         return batch.to_xml()
 
     def envelope_of(self, batch: Batch) -> Envelope:
-        """Return the message around a batch; the adapter gives it a MessageId of its own each time."""
-        return Envelope(
-            cpa_id=self.connection.cpa_id,
-            from_party=flat_party(self.connection.oin),
-            from_role=ROLE_AFNEMER,
-            to_party=flat_party(self.connection.logius_oin),
-            to_role=ROLE_LOGIUS,
-            service=SERVICE,
-            action=Action.BV_REQUEST,
-            parts=(Part(self.payload_of(batch), "text/xml", f"batch-{batch.batch_id}.xml", batch.batch_id),),
-        )
+        """Return the message around a batch."""
+        part = Part(self.payload_of(batch), "text/xml", f"batch-{batch.batch_id}.xml", batch.batch_id)
+        return self.connection.envelope(Action.BV_REQUEST, part)
 
     def send_waiting(self) -> bool:
         """Send what is in the outbox, oldest first; return whether something left."""
-        has_sent = False
-        for offer in self.store.outbox():
-            try:
-                self.send(offer)
-            except TemporaryTroubleError:
-                return has_sent
-            except PermanentTroubleError:
-                self._failed_for_good(offer)
-            else:
-                has_sent = True
-        return has_sent
+        return send_each(self.store.outbox(), self.send, self._failed_for_good)
 
     def send(self, offer: StoredOffer) -> None:
         """Send one offer with what was kept of it, as far as it is wanted."""
