@@ -1,5 +1,7 @@
 """What a run over ebMS2 needs before anybody can talk: ports, certificates and a CPA; what the profile does not give is made for the run."""
 
+import contextlib
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from conformance.berichtenbox.app import listening
+from conformance.berichtenbox.app import ServerError, listening
 from conformance.berichtenbox.ebms_face import PATH
 from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS, SERVICE, Action
 from conformance.profile import Profile
@@ -18,6 +20,8 @@ from conformance.transport.misbehaving import Presenting
 from conformance.transport.pki import Pki
 from conformance.transport.tls import first_certificate
 
+_QUIET_PORTS: Final = range(20_000, 32_000)
+_TRIES: Final = 20
 _RETRIES: Final = 3
 _TERM: Final = timedelta(days=365)
 _MOVED_S: Final = 60
@@ -110,6 +114,12 @@ def _bracketed(host: str) -> str:
 
 
 def free_port(host: str) -> int:
-    """Return a port of ``host`` that nobody listens on now; raises ``ServerError`` when there is no such host."""
+    """Return a port of ``host`` that nobody listens on now; raises ``ServerError`` when there is no such host.
+
+    It lies below those that systems give out for outgoing connections: one of those may be taken before anybody listens on it.
+    """
+    for port in random.SystemRandom().sample(_QUIET_PORTS, _TRIES):
+        with contextlib.suppress(ServerError), listening(host, port):
+            return port
     with listening(host, 0) as bound:
         return int(bound.getsockname()[1])

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from conformance.afnemer.driver import Letter, Refused
-from conformance.berichtenbox.ledger import Offer
 from conformance.catalogue import catalogue
-from conformance.rules.findings import Finding
 from conformance.rules.grading import rule_requirements
+from conformance.stage.gradings import look
 from conformance.stage.judging import Judge, NotTestedError, decides
 from conformance.stage.pdfs import pdf
 from conformance.stage.scene import Scene, attachment
@@ -60,7 +59,7 @@ def _deliver_what_it_takes(scene: Scene, letters: list[Letter]) -> None:
 @pytest.mark.usefixtures("corpus")
 def test_rule_holds_on_everything_offered(scene: Scene, judge: Judge, requirement: str) -> None:
     """No offer of the run breaks the rule, and at least one could have."""
-    is_decided, found = _look(scene, judge, requirement)
+    is_decided, found = look(scene, judge, requirement)
 
     if not is_decided and requirement in _OPTIONAL:
         judge.undecided(requirement, Reason.ELEMENT_NOT_USED, f"{_OPTIONAL[requirement]} was not used", Verdict.NOT_APPLICABLE)
@@ -68,24 +67,6 @@ def test_rule_holds_on_everything_offered(scene: Scene, judge: Judge, requiremen
         raise NotTestedError(Reason.NOT_SEEN, "nothing was offered on which this rule could decide")
     else:
         judge.findings(requirement, found)
-
-
-_MOST_SHOWN = 3
-
-
-def _look(scene: Scene, judge: Judge, requirement: str) -> tuple[bool, list[Finding]]:
-    """Return whether the rule could decide, and what it found; the evidence shows the offers that broke it, or else one that did not."""
-    found: list[Finding] = []
-    kept: list[Offer] = []
-    for offer, grading in scene.gradings():
-        objections = grading.of(requirement)
-        if objections and len(judge.offers) < _MOST_SHOWN:
-            judge.offers.append(offer)
-        elif requirement in grading.decided and not kept:
-            kept.append(offer)
-        found.extend(objections)
-    judge.offers.extend(kept if not found else ())
-    return bool(kept or found), found
 
 
 @decides("AANL-011")

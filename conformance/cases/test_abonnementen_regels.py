@@ -8,19 +8,16 @@ import pytest
 
 from conformance.afnemer.driver import DriverError
 from conformance.berichtenbox.citizens import Asked, Bevraging
-from conformance.berichtenbox.ledger import Offer
 from conformance.berichtenbox.usage import count_of
 from conformance.messages.identities import same_guid
 from conformance.rules.abonnement import aanvraag_requirements
-from conformance.rules.findings import Finding
 from conformance.sno.nights import dutch, night_of
 from conformance.sno.quotas import outside, per_night
 from conformance.stage.asking import arrived, ask, at_night, at_noon, citizens
+from conformance.stage.gradings import look
 from conformance.stage.judging import Judge, NotTestedError, decides
 from conformance.stage.scene import Scene
 from conformance.verdicts import Reason
-
-_MOST_SHOWN = 3
 
 
 @pytest.fixture(scope="session")
@@ -40,19 +37,9 @@ def aanvragen(scene: Scene) -> None:
 @pytest.mark.usefixtures("aanvragen")
 def test_rule_holds_on_every_request(scene: Scene, judge: Judge, requirement: str) -> None:
     """No request of the run breaks the rule, and at least one could have."""
-    found: list[Finding] = []
-    kept: list[Offer] = []
-    for offer, grading in scene.gradings():
-        objections = grading.of(requirement)
-        if objections and len(judge.offers) < _MOST_SHOWN:
-            judge.offers.append(offer)
-        elif requirement in grading.decided and not kept:
-            kept.append(offer)
-        found.extend(objections)
-
-    if not found and not kept:
+    is_decided, found = look(scene, judge, requirement)
+    if not is_decided:
         raise NotTestedError(Reason.NOT_SEEN, "no request came on which this rule could decide")
-    judge.offers.extend(kept if not found else ())
     judge.findings(requirement, found)
 
 
