@@ -128,8 +128,7 @@ def test_heavy_cases_are_for_who_needs_them(monkeypatch):
     assert [(selection.heavy, selection.bulk) for selection in asked.values()] == [(True, True), (False, True), (False, False)]
 
 
-@pytest.mark.slow  # the selftest itself plays them
-@pytest.mark.parametrize("name", NULL_PARTIES)
+@pytest.mark.parametrize("name", ["answers_everything"])  # the selftest itself plays all three
 def test_null_party_earns_nothing(name):
     """
     Who is silent, answers anything, or echoes, passes no requirement, and fails none either.

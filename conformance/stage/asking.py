@@ -1,12 +1,12 @@
 """How cases have an Afnemer ask about citizens, and wait for what it makes of the answer."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from conformance.afnemer.driver import Preference
+from conformance.afnemer.driver import DriverError, Preference
 from conformance.berichtenbox.box import Mark
 from conformance.berichtenbox.citizens import EVERY_TYPE, Asked, Bevraging, Voorkeur
 from conformance.berichtenbox.ledger import Offer, OfferedResult
@@ -187,7 +187,10 @@ def says(scene: Scene, bsn: str, *, wants: bool) -> None:
 
 @contextmanager
 def nobody(scene: Scene) -> Iterator[None]:
-    """Let nobody take letters of this Afnemer meanwhile. Raises :class:`NotTestedError` for a population that is too large for that."""
+    """Let nobody take letters of this Afnemer meanwhile, and have it ask anew afterwards.
+
+    Raises :class:`NotTestedError` for a population that is too large for that.
+    """
     known, oin = scene.box.ledger.citizens, scene.box.config.oin
     if known.accounts() > _MOST_CHANGED:
         raise NotTestedError(Reason.KIT_LIMIT, f"more than {_MOST_CHANGED} citizens would have to change; use a smaller population")
@@ -197,6 +200,8 @@ def nobody(scene: Scene) -> Iterator[None]:
         yield
     finally:
         _say_at_once(scene, [Voorkeur(bsn, oin, EVERY_TYPE, wants=True) for bsn in takers])
+        with suppress(DriverError, NotTestedError):  # else it would rightly write to nobody for the rest of the run
+            preferences(scene, ask(scene, Asked.ALLES))
 
 
 def _say_at_once(scene: Scene, voorkeuren: Sequence[Voorkeur]) -> None:

@@ -42,6 +42,8 @@ _OF_THE_LIBRARY = {
 # What the small Afnemer around it does not do, with nothing of the library in the way.
 _OF_THE_AFNEMER_AROUND_IT = {
     "AFW-002",  # it does not offer again
+    "ABO-040",  # it asks nobody first
+    "ABO-042",  # idem
     "AFW-003",  # it has no other channel
     "VERW-004",  # it does not unpack
     "VERW-023",  # it takes the first part
