@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol, Self
 
 from conformance.berichtenbox.citizens import Bevraging, CitizenLedger, CitizenWriting, Kept
+from conformance.berichtenbox.presentatie import PresentatieLedger, PresentatieWriting
 from conformance.berichtenbox.wire import WireLedger, WireWriting
 from conformance.messages.envelope import Envelope
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
@@ -66,7 +67,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class StoredBericht:
-    """What became of one bericht in one offer; ids in lower case."""
+    """What became of one bericht in one offer; ids in lower case.
+
+    ``published`` is when its citizen may see it (business clock), ``None`` when it did not get into a Berichtenbox by this offer.
+    """
 
     offer_seq: int
     position: int
@@ -77,6 +81,9 @@ class StoredBericht:
     digest: str
     code: VerwerkingsCode
     business: datetime
+    afzender: str = ""
+    onderwerp: str = field(default="", repr=False)
+    published: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +198,10 @@ class Writing(Protocol):
     def citizens(self) -> CitizenWriting:
         """What of citizens can be written in the same commit."""
 
+    @property
+    def presentatie(self) -> PresentatieWriting:
+        """What a citizen does with letters can be written in the same commit."""
+
 
 class Ledger(Protocol):
     """The database of a Berichtenbox."""
@@ -202,6 +213,10 @@ class Ledger(Protocol):
     @property
     def citizens(self) -> CitizenLedger:
         """What is kept of citizens."""
+
+    @property
+    def presentatie(self) -> PresentatieLedger:
+        """The letters as citizens see them."""
 
     def write(self, works: Sequence[Callable[[Writing], None]]) -> None:
         """Do all works in one commit; raises what a work raises, and then nothing was written."""

@@ -13,9 +13,10 @@ from conformance.berichtenbox.ledger import Before, Face, Ledger, Offer, Offered
 from conformance.berichtenbox.register import Register
 from conformance.berichtenbox.results import Draft, drafts_of, forced_codes, with_code
 from conformance.berichtenbox.scripts import Scripts
-from conformance.messages.batch import Batch
+from conformance.messages.batch import Batch, Bericht
 from conformance.messages.envelope import Action, answering, payload_of
 from conformance.messages.identities import is_guid
+from conformance.messages.moments import read_moment
 from conformance.messages.verwerkingsbericht import Resultaat, Verwerkingsbericht, VerwerkingsCode
 from conformance.rules.findings import Connection, Earlier, Grading, Knowledge
 from conformance.rules.grading import Reading, grade_reading, read_offer
@@ -188,9 +189,18 @@ def _remember(offer: Offer, batch: Batch, decided: Sequence[Resultaat], before: 
     for position, (bericht, code) in enumerate(zip(batch.berichten, codes, strict=True)):
         bericht_id, digest = bericht.bericht_id.lower(), bericht.digest()
         is_stored = code is VerwerkingsCode.VERWERKT
+        # A fault may say Verwerkt once more: the citizen has the letter already.
+        published = _published(bericht, now) if is_stored and bericht_id not in before.stored else None
         if is_stored:
             before.stored.add(bericht_id)
         if is_stored or bericht_id not in before.earlier:
             before.earlier[bericht_id] = Earlier(digest, bericht.gebruiker_id, is_stored)
-        stored.append(StoredBericht(offer.seq, position, batch_id, bericht_id, bericht.gebruiker_id, bericht.bericht_type, digest, code, now))
+        ids = offer.seq, position, batch_id, bericht_id, bericht.gebruiker_id, bericht.bericht_type, digest
+        stored.append(StoredBericht(*ids, code, now, batch.bericht_leverancier_id, bericht.onderwerp, published))
     return stored
+
+
+def _published(bericht: Bericht, now: datetime) -> datetime:
+    """Return when a citizen may see a letter: at its PublicatieDatum, and not before it is processed."""
+    said = None if bericht.publicatie_datum is None else read_moment(bericht.publicatie_datum)
+    return now if said is None else max(now, said.at)

@@ -49,6 +49,7 @@ from conformance.berichtenbox.ledger import (
     Writing,
 )
 from conformance.berichtenbox.sql_citizens import SqlCitizens, SqlCitizenWriting, bevraging
+from conformance.berichtenbox.sql_presentatie import SqlPresentatie, SqlPresentatieWriting
 from conformance.berichtenbox.sql_wire import SqlWire, SqlWireWriting, exchange
 from conformance.berichtenbox.tables import bericht, call, insert_all, message, pieces, result, setting
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
@@ -72,6 +73,8 @@ class SqlWriting:
         """What of the ebMS2 face can be written in the same commit."""
         self.citizens = SqlCitizenWriting(connection)
         """What of citizens can be written in the same commit."""
+        self.presentatie = SqlPresentatieWriting(connection)
+        """What a citizen does with letters can be written in the same commit."""
 
     def add_offers(self, offers: Sequence[Offer]) -> None:
         """Store offers as they came."""
@@ -140,6 +143,7 @@ class SqlLedger:
         self._url, self._lock, self._reading = url, threading.RLock(), threading.RLock()
         self._wire = SqlWire(self._rows)
         self._citizens = SqlCitizens(self._rows, self._begin)
+        self._presentatie = SqlPresentatie(self._rows, self._content_of)
         try:
             self._writer = self._reader = _engine(url)
             if not inspect(self._writer).has_table(message.name):
@@ -177,6 +181,11 @@ class SqlLedger:
     def citizens(self) -> SqlCitizens:
         """What is kept of citizens."""
         return self._citizens
+
+    @property
+    def presentatie(self) -> SqlPresentatie:
+        """The letters as citizens see them."""
+        return self._presentatie
 
     def close(self) -> None:
         """Close the database."""
@@ -371,8 +380,9 @@ class SqlLedger:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=1, max_overflow=0)
-    engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 30})
+        return create_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+    # What goes wrong ends up in a log, where no BSN may stand.
+    engine = create_engine(url, poolclass=StaticPool, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 30})
     event.listen(engine, "connect", _make_durable)
     return engine
 

@@ -17,7 +17,7 @@ from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.findings import Finding, Grading
 
 metadata: Final = MetaData()
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables: a file that an earlier kit made lacks columns."""
 
 _ENVELOPE: Final = tuple(item.name for item in fields(Envelope) if item.name != "parts")  # the last field
@@ -83,9 +83,13 @@ bericht = Table(
     Column("code", String, nullable=False),
     Column("business", Float, nullable=False),
     Column("is_lost", Boolean, nullable=False, default=False),
+    Column("afzender", String, nullable=False),
+    Column("onderwerp", String, nullable=False),
+    Column("published", Float),
     Index("bericht_by_id", "bericht_id"),
     Index("bericht_by_batch", "batch_id"),
     Index("bericht_by_code", "is_lost", "code"),
+    Index("bericht_of_citizen", "gebruiker_id", "is_lost", "published"),
 )
 
 result = Table(
@@ -240,8 +244,9 @@ def planned_of(row: Row[Any]) -> PlannedResult:
 
 def bericht_of(row: Row[Any]) -> StoredBericht:
     """Return what became of a bericht, from its row."""
-    code, business = VerwerkingsCode(row.code), at(row.business)
-    return StoredBericht(row.offer_seq, row.position, row.batch_id, row.bericht_id, row.gebruiker_id, row.bericht_type, row.digest, code, business)
+    ids = row.offer_seq, row.position, row.batch_id, row.bericht_id, row.gebruiker_id, row.bericht_type, row.digest
+    published = None if row.published is None else at(row.published)
+    return StoredBericht(*ids, VerwerkingsCode(row.code), at(row.business), row.afzender, row.onderwerp, published)
 
 
 def call_row(made: Call) -> dict[str, Any]:
@@ -271,9 +276,13 @@ def read_grading(text: str) -> Grading:
 def insert_berichten(connection: Connection, berichten: Sequence[StoredBericht]) -> None:
     """Insert what became of berichten: there may be a thousand at once, so their rows are not built column by column."""
     if berichten:
-        statement, _ = _insertion(connection.dialect, bericht, (*_BERICHT, "business", "is_lost"))
-        rows = [(*_bericht_values(stored), stored.business.timestamp(), False) for stored in berichten]
-        connection.exec_driver_sql(statement, rows)
+        statement, _ = _insertion(connection.dialect, bericht, (*_BERICHT, "business", "is_lost", "afzender", "onderwerp", "published"))
+        connection.exec_driver_sql(statement, [(*_bericht_values(stored), *_rest_of(stored)) for stored in berichten])
+
+
+def _rest_of(stored: StoredBericht) -> tuple[float, bool, str, str, float | None]:
+    published = None if stored.published is None else stored.published.timestamp()
+    return stored.business.timestamp(), False, stored.afzender, stored.onderwerp, published
 
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

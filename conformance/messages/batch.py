@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from conformance.messages.guard import etree, local_name
@@ -139,6 +140,14 @@ def read_batch(root: etree._Element, *, clears: bool = False) -> Batch:
         bericht_leverancier_id=texts.get("BerichtLeverancierID", ""),
         berichten=tuple([_read_bericht(child, clears=clears) for child in root if local_name(child) == "Bericht"]),
     )
+
+
+def read_bericht(root: etree._Element, position: int) -> Bericht:
+    """Return one bericht of a parsed document, from 0, without reading the others; raises :class:`IndexError`."""
+    found = next(islice(root.iterchildren("{*}Bericht"), position, None), None)
+    if found is None:
+        raise IndexError(f"the batch has no bericht {position}")
+    return _read_bericht(found, clears=False)
 
 
 def _read_bericht(element: etree._Element, *, clears: bool) -> Bericht:

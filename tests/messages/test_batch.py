@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from conformance import strategies
-from conformance.messages.batch import Batch, Bijlage, InvalidBase64, UnwritableText, read_batch
+from conformance.messages.batch import Batch, Bijlage, InvalidBase64, UnwritableText, read_batch, read_bericht
 from conformance.messages.envelope import Part
 from conformance.messages.guard import parse, schema
 
@@ -21,6 +21,17 @@ def test_a_batch_comes_back_from_its_document(batch):
 
     assert schema("berichten.xsd").validate(root)
     assert read_batch(root) == batch
+
+
+def test_one_bericht_is_read_without_the_others(batch):
+    """
+    By its position, the same as among all of them; one that is not there is told.
+    """
+    root = parse(batch.to_xml())
+
+    assert tuple(read_bericht(root, position) for position in range(len(batch.berichten))) == batch.berichten
+    with pytest.raises(IndexError, match=f"the batch has no bericht {len(batch.berichten)}"):
+        read_bericht(root, len(batch.berichten))
 
 
 def test_a_bericht_without_options_comes_back_too(batch):
