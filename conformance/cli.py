@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "specs": "Show the catalogue of requirements.",
     "selftest": "Prove that every case can fail.",
     "evidence": "Check the evidence of a run.",
+    "contracts": "Hold your own contracts against the kit.",
     "cpa": "Make or check a CPA of a test connection.",
     "pki": "Make test certificates.",
     "coverage": "Write which requirement is decided where.",

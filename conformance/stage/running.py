@@ -43,6 +43,7 @@ _NO_PLUGINS: Final = (
     "stepwise",
     "unraisableexception",
     "threadexception",
+    "pact",
 )
 
 

@@ -18,6 +18,9 @@ COMMANDS = [
     ("selftest",),
     ("evidence",),
     ("evidence", "verify"),
+    ("contracts",),
+    ("contracts", "verify"),
+    ("contracts", "provider"),
     ("coverage",),
 ]
 
