@@ -46,7 +46,10 @@ _BY_TLS: Final = f"{TroubleKind.TLS}: "
 
 @dataclass(frozen=True, slots=True)
 class CertifyOptions:
-    """What one run is asked to do: where the report goes (``None``: nowhere), which requirements, with which seed, and how."""
+    """What one run is asked to do: where the report goes (``None``: nowhere), which requirements, with which seed, and how.
+
+    ``depth`` says how much is generated for a Berichtenbox.
+    """
 
     out: Path | None
     only: tuple[str, ...] = ()
@@ -54,6 +57,7 @@ class CertifyOptions:
     locked: bool = False
     lang: str = "nl"
     heavy: bool = True
+    depth: str = "default"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from conformance.afnemer.defects import DEFECTS
 from conformance.berichtenbox.defects import RESULT_DEFECTS
+from conformance.berichtenbox.generated_defects import GENERATED_DEFECTS
 from conformance.berichtenbox.service_defects import SERVICE_DEFECTS
 from conformance.berichtenbox.wire_defects import WIRE_DEFECTS
 from conformance.rules.grading import rule_requirements
@@ -31,7 +32,7 @@ def defects() -> Mapping[str, Sequence[str]]:
             found[requirement].append(defect.name)
     for wrong in RESULT_DEFECTS:
         found[wrong.fails].append(f"berichtenbox {wrong.name}")
-    for deviant in (*WIRE_DEFECTS, *SERVICE_DEFECTS):
+    for deviant in (*WIRE_DEFECTS, *SERVICE_DEFECTS, *GENERATED_DEFECTS):
         for requirement in deviant.fails:
             found[requirement].append(f"berichtenbox {deviant.name}")
     return {requirement: sorted(names) for requirement, names in sorted(found.items())}

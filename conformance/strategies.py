@@ -1,7 +1,8 @@
 """Hypothesis strategies for the messages of the Berichtenbox: documents that the schemas accept, and documents that are one step off.
 
-For property tests of an Afnemer's own reader or writer. Needs Hypothesis, which nothing else in this package does.
-The documents obey the schema, not every rule of the koppelvlak: that is what the rules are for.
+For property tests of an Afnemer's own reader or writer, and for `berichtenbox verify`.
+The documents obey the schema, not every rule of the koppelvlak: that is what the rules are for. ``conformance.strategies_expected`` has documents
+of which is known what a Berichtenbox makes of them.
 """
 
 import base64
@@ -78,7 +79,8 @@ _NO_PREFIXES: Final = cast("tuple[str, str]", (None, None))  # the stubs of lxml
 _CHARACTERS: Final = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn", "Co"), exclude_characters="\ufffe\uffff")
 
 
-def _texts(shortest: int, longest: int) -> st.SearchStrategy[str]:
+def texts(shortest: int, longest: int) -> st.SearchStrategy[str]:
+    """Return a strategy for texts of any letters, of which one is as short as it may be and one as long."""
     edges = st.sampled_from((max(shortest, 1), longest)).map(lambda size: "\u00e9" * size)
     return st.one_of(st.text(_CHARACTERS, min_size=shortest, max_size=min(longest, 30)), edges)
 
@@ -93,7 +95,8 @@ def _guids() -> st.SearchStrategy[str]:
     return st.builds(lambda guid, write: write(str(guid)), st.uuids(), st.sampled_from((str, str.upper)))
 
 
-def _optional(values: st.SearchStrategy[str]) -> st.SearchStrategy[str | None]:
+def optional(values: st.SearchStrategy[str]) -> st.SearchStrategy[str | None]:
+    """Return a strategy for a value that may be left out, which is ``None``."""
     return st.one_of(st.none(), values)
 
 
@@ -118,7 +121,7 @@ def batches() -> st.SearchStrategy[bytes]:
 
     Every GebruikerID is a reserved test BSN; the BatchID of each bericht repeats the one of the batch.
     """
-    kop = _fields(BatchID=_guids(), AanmaakDatum=_moments(), BerichtLeverancierID=st.one_of(_oins(), _texts(1, 25)))
+    kop = _fields(BatchID=_guids(), AanmaakDatum=_moments(), BerichtLeverancierID=st.one_of(_oins(), texts(1, 25)))
     bericht = st.tuples(_bericht_fields(), st.lists(_bijlage_fields(), max_size=2))
     return st.builds(_batch, kop, st.lists(bericht, min_size=1, max_size=3), st.sampled_from((_NO_PREFIXES, ("v", "b"), ("ns1", "ns2"))))
 
@@ -126,12 +129,12 @@ def batches() -> st.SearchStrategy[bytes]:
 def _bericht_fields() -> st.SearchStrategy[tuple[Field, ...]]:
     return _fields(
         BerichtID=_guids(),
-        BerichtType=_texts(1, 8),
-        PublicatieDatum=_optional(_moments()),
-        EindDatumHandelingsTermijn=_optional(_moments()),
-        Onderwerp=_texts(1, 50),
-        BerichtTekst=_optional(_texts(0, 4000)),
-        Referentie=_optional(_texts(0, 25)),
+        BerichtType=texts(1, 8),
+        PublicatieDatum=optional(_moments()),
+        EindDatumHandelingsTermijn=optional(_moments()),
+        Onderwerp=texts(1, 50),
+        BerichtTekst=optional(texts(0, 4000)),
+        Referentie=optional(texts(0, 25)),
         GebruikerID=st.sampled_from(reserved_test_bsns()),
         SoortGebruiker=st.just("Burger"),
     )
@@ -141,7 +144,7 @@ def _bijlage_fields() -> st.SearchStrategy[tuple[Field, ...]]:
     return _fields(
         Inhoud=st.binary(min_size=1, max_size=40).map(lambda octets: base64.b64encode(octets).decode()),
         BijlageType=st.just("Pdf"),
-        Omschrijving=_texts(1, 128),
+        Omschrijving=texts(1, 128),
         Volgorde=st.sampled_from(("1", "2")),
     )
 
@@ -169,8 +172,8 @@ def results() -> st.SearchStrategy[bytes]:
     """
     counters = dict.fromkeys(_COUNTERS, st.integers(0, 1000).map(str))
     tijden = dict.fromkeys(("DatumOntvangen", "DatumVerwerkt"), _moments())
-    kop = _fields(BerichtLeverancierCode=_texts(0, 25), BatchID=_guids(), **counters, **tijden)
-    fields = _fields(BerichtID=_guids(), BerichtType=_texts(0, 8), VerwerkingsCode=st.sampled_from(_CODES))
+    kop = _fields(BerichtLeverancierCode=texts(0, 25), BatchID=_guids(), **counters, **tijden)
+    fields = _fields(BerichtID=_guids(), BerichtType=texts(0, 8), VerwerkingsCode=st.sampled_from(_CODES))
     stadia = st.sampled_from((None, "nil", "", "NA", "StoreMessage", "ValidatieGebruiker"))
     return st.builds(_result, kop, st.lists(st.tuples(fields, stadia), max_size=4))
 
@@ -196,7 +199,7 @@ def abonnement_aanvragen() -> st.SearchStrategy[bytes]:
     """
     lists = st.lists(st.sampled_from(reserved_test_bsns()), min_size=1, max_size=5).map(lambda bsns: (BsnList.of(bsns), None))
     asked = st.one_of(st.just((None, None)), lists, _moments().map(lambda moment: (None, moment)))
-    verzoek_ids = st.one_of(_guids(), _texts(0, 40))
+    verzoek_ids = st.one_of(_guids(), texts(0, 40))
     return st.builds(lambda oin, verzoek_id, what: AbonnementAanvraag(oin, verzoek_id, *what).to_xml(), _oins(), verzoek_ids, asked)
 
 
@@ -207,7 +210,7 @@ def abonnement_antwoorden() -> st.SearchStrategy[bytes]:
     Every BSN is a reserved test BSN; one may have several lines, with either status.
     """
     rows = st.lists(st.tuples(st.sampled_from(reserved_test_bsns()).map(int), st.booleans()), max_size=5)
-    plain = st.builds(plain_antwoord, _oins(), st.one_of(_guids(), _texts(0, 40)), rows)
+    plain = st.builds(plain_antwoord, _oins(), st.one_of(_guids(), texts(0, 40)), rows)
     return st.builds(lambda document, pack: pack(document), plain, st.sampled_from((bytes, gzip.compress)))
 
 

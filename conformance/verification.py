@@ -152,7 +152,7 @@ def verify(target: Target, options: CertifyOptions, progress: Progress) -> Certi
     Raises :class:`TargetError` when the kit cannot listen where the CPA has the Afnemer, ``OutputError`` when the report cannot be written.
     """
     started = datetime.now(UTC)
-    with standing_before(target, _reach_of(target), options.seed) as stage:
+    with standing_before(target, _reach_of(target), options.seed, options.depth) as stage:
         cases = play(stage, options, progress)
     report = _graded(target, options, cases, started)
     evidence = {name: text.encode() for name, text in cases.transcripts.items()}
@@ -161,7 +161,7 @@ def verify(target: Target, options: CertifyOptions, progress: Progress) -> Certi
 
 
 @contextlib.contextmanager
-def standing_before(target: Target, reach: Reach, seed: int) -> Iterator[BoxStage]:
+def standing_before(target: Target, reach: Reach, seed: int, depth: str = "quick") -> Iterator[BoxStage]:
     """Listen as the gateway of the Afnemer, and give the stage of the cases; raises :class:`TargetError` when it cannot listen there."""
     own, pki = target.profile.afnemer, target.certificates
     contexts = None
@@ -177,7 +177,7 @@ def standing_before(target: Target, reach: Reach, seed: int) -> Iterator[BoxStag
         raise TargetError(text) from None
     with gateway:
         receiver = BoxReceiver(gateway, Sender(own.oin, own.bericht_types[0], target.profile.timing.reaction_s, seed), reach)
-        yield BoxStage(receiver, f"{target.url}{WUS_PATH}", target.logius_oin, pki)
+        yield BoxStage(receiver, f"{target.url}{WUS_PATH}", target.logius_oin, pki, depth)
 
 
 def _reach_of(target: Target) -> Reach:

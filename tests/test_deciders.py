@@ -5,6 +5,7 @@ import pytest
 from conformance import specs
 from conformance.afnemer.defects import DEFECTS
 from conformance.berichtenbox.defects import RESULT_DEFECTS
+from conformance.berichtenbox.generated_defects import GENERATED_DEFECTS
 from conformance.berichtenbox.service_defects import SERVICE_DEFECTS
 from conformance.berichtenbox.wire_defects import WIRE_DEFECTS
 from conformance.catalogue import catalogue
@@ -65,7 +66,7 @@ def test_defects_stand_by_what_they_must_fail():
     assert "names_another_cpa" in found["AANL-001"]
     assert "berichtenbox counts_success_wrongly" in found["VERW-056"]
     assert "berichtenbox skips_a_doctype" in found["WUS-011"]
-    claiming = (*DEFECTS.values(), *WIRE_DEFECTS, *SERVICE_DEFECTS)
+    claiming = (*DEFECTS.values(), *WIRE_DEFECTS, *SERVICE_DEFECTS, *GENERATED_DEFECTS)
     assert sum(len(names) for names in found.values()) == sum(len(one.fails) for one in claiming) + len(RESULT_DEFECTS)
     assert all(names == sorted(names) for names in found.values())
 

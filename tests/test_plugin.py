@@ -231,8 +231,9 @@ def test_clock_moves_six_days_and_offers_again(box):
     end = box.advance(days=5, hours=23, minutes=59, seconds=60)
 
     assert 0 <= (end - begin).total_seconds() - 6 * 86_400 < 60
-    assert len(box.results()) > 5
-    assert len({item.message_id for item in box.results()}) == len(box.results())
+    results = box.results()  # once: it works in the background
+    assert len(results) > 5
+    assert len({item.message_id for item in results}) == len(results)
 
 
 def test_clock_does_not_move_back(box):

@@ -337,4 +337,6 @@ def test_every_case_of_a_berichtenbox_has_a_requirement():
     """
     ours = {item.id for item in catalogue().values() if item.binds == "logius"}
 
-    assert ours == SERVICES | {f"WUS-{number:03}" for number in range(1, 13)} | {f"VERW-{number:03}" for number in range(50, 65)}
+    assert ours == SERVICES | {f"WUS-{number:03}" for number in range(1, 13)} | {f"VERW-{number:03}" for number in range(50, 65)} | {
+        f"CONT-{number:03}" for number in range(1, 10)
+    }

@@ -25,6 +25,8 @@ from conformance.berichtenbox.control_face import ControlFace
 from conformance.berichtenbox.ebms_face import PATH as EBMS_PATH
 from conformance.berichtenbox.ebms_face import EbmsFace
 from conformance.berichtenbox.http import BodyTooLarge, DroppableProtocol, bare
+from conformance.berichtenbox.presentatie_face import PATH as PRESENTATIE_PATH
+from conformance.berichtenbox.presentatie_face import PresentatieFace
 from conformance.berichtenbox.tls_face import TlsFace
 from conformance.berichtenbox.wus_face import PATH as WUS_PATH
 from conformance.berichtenbox.wus_face import WusFace
@@ -48,6 +50,7 @@ class Faces:
 
     wus: type[WusFace] = WusFace
     tls: type[TlsFace] = TlsFace
+    adapter: type[AdapterFace] = AdapterFace
 
 
 FACES: Final = Faces()
@@ -85,8 +88,9 @@ def create_app(box: Berichtenbox, committer: GroupCommitter, faces: Faces = FACE
 
     routes = [
         Route(f"{CANARY_PATH}/{{naam}}", canary, methods=["GET", "POST", "PUT"]),
-        *AdapterFace(box, committer).routes(),
+        *faces.adapter(box, committer).routes(),
         *faces.wus(box, committer).routes(),
+        *PresentatieFace(box, committer).routes(),
         *ControlFace(box).routes(),
     ]
     others = Starlette(routes=routes, exception_handlers={BodyTooLarge: _too_large, Exception: _crash})
@@ -124,14 +128,19 @@ class Urls:
         return self.url + WUS_PATH
 
     @property
+    def presentatie(self) -> str:
+        """The berichtpresentatie: what a citizen sees."""
+        return self.url + PRESENTATIE_PATH
+
+    @property
     def control(self) -> str:
         """The control face."""
         return self.url + CONTROL_PATH
 
     def to_json(self) -> dict[str, str | None]:
         """Return the content of the ready file; faces that this version does not have are null."""
-        none = dict.fromkeys(("presentatie", "portal"))
-        return {"url": self.url, "adapter": self.adapter, "ebms": self.ebms, "wus": self.wus, **none, "control": self.control}
+        faces = {"adapter": self.adapter, "ebms": self.ebms, "wus": self.wus, "presentatie": self.presentatie, "portal": None}
+        return {"url": self.url, **faces, "control": self.control}
 
 
 class _Server(uvicorn.Server):

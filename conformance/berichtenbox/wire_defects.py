@@ -291,7 +291,7 @@ WIRE_DEFECTS: Final = (
     _defect("speaks_old_tls", "goes along with TLS 1.1", "WUS-002 TLS-027 EBMS-098", "TLS-028 TLS-029 TLS-026", install=_speaks_old_tls),
     _defect("refuses_an_empty_soapaction", "wants the SOAPAction of the WSDL", "WUS-003", faces=Faces(wus=_RefusesAnEmptySoapaction)),
     _defect("takes_any_soapaction", "looks at no SOAPAction", "WUS-003", faces=Faces(wus=_TakesAnySoapaction)),
-    _defect("answers_invalidly", "writes ja where the schema wants true", "WUS-004", faces=Faces(wus=_AnswersInvalidly)),
+    _defect("answers_invalidly", "writes ja where the schema wants true", "WUS-004", also="VAL-062", faces=Faces(wus=_AnswersInvalidly)),
     _defect("answers_in_latin_1", "writes its answers in ISO-8859-1", "WUS-004", faces=Faces(wus=_AnswersInLatin1)),
     _defect("garbles_latin_1", "reads everything as UTF-8", "WUS-005", faces=Faces(wus=_GarblesLatin1)),
     _defect("takes_the_first_of_two", "answers the first of two questions", "WUS-006", faces=Faces(wus=_TakesTheFirstOfTwo)),

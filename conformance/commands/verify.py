@@ -37,10 +37,25 @@ Examples:
     help="Where the report and its evidence go.",
 )
 @click.option("--only", multiple=True, metavar="ID...", help="Grade these requirements only; more of them after each other, or with commas.")
+@click.option(
+    "--depth",
+    type=click.Choice(["quick", "default", "deep"]),
+    default="default",
+    show_default=True,
+    help="How many messages are generated: hundreds, a thousand, or more than 5,000.",
+)
 @seed("Repeats a run; drawn and printed without it.")
 @language("The language of report.html.", "nl")
 def command(
-    url: str, profile_file: Path | None, cpa_file: Path | None, tls: Path | None, out: Path, only: tuple[str, ...], seed: int | None, lang: str
+    url: str,
+    profile_file: Path | None,
+    cpa_file: Path | None,
+    tls: Path | None,
+    out: Path,
+    only: tuple[str, ...],
+    depth: str,
+    seed: int | None,
+    lang: str,
 ) -> int:
     """Grade the Berichtenbox at URL, and write a report with evidence.
 
@@ -69,14 +84,15 @@ def command(
         target = target_of(url, profile, cpa_file, tls, Path(directory))
         make_directory(out)  # now, and not after the minutes that the cases take
         say(f"Grading the Berichtenbox at {target.url} under CPA {target.cpa.cpa_id}, seed {drawn}.")
-        verification = verify(target, CertifyOptions(out, selected, drawn, lang=lang), progress_for(sys.stderr))
-    base = _repeating(url, {"--profile": profile_file, "--cpa": cpa_file, "--tls": tls}, drawn)
+        verification = verify(target, CertifyOptions(out, selected, drawn, lang=lang, depth=depth), progress_for(sys.stderr))
+    base = _repeating(url, {"--profile": profile_file, "--cpa": cpa_file, "--tls": tls}, depth, drawn)
     again = " ".join([base, *(["--only", *selected] if selected else [])])
     say(outcome(document(verification.report, catalogue()), out, f"{base} --only", again))
     say(f"Exit code: {int(verification.exit_code)}")
     return int(verification.exit_code)
 
 
-def _repeating(url: str, files: dict[str, Path | None], seed: int) -> str:
+def _repeating(url: str, files: dict[str, Path | None], depth: str, seed: int) -> str:
     given = [f"{option} {shlex.quote(str(file))}" for option, file in files.items() if file is not None]
-    return " ".join(["berichtenbox verify", shlex.quote(url), *given, f"--seed {seed}"])
+    deeper = [] if depth == "default" else [f"--depth {depth}"]
+    return " ".join(["berichtenbox verify", shlex.quote(url), *given, *deeper, f"--seed {seed}"])

@@ -1,5 +1,6 @@
 """The stage of cases with a Berichtenbox under test: who sends batches, who asks the validatieservice, and clients that do one thing wrong."""
 
+import contextlib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,12 +30,16 @@ _QUOTED_ACTION: Final = f'"{ACTION}"'
 
 @dataclass(slots=True)
 class BoxStage:
-    """A Berichtenbox and what the kit knows of it: the receiver of batches, the URL of the validatieservice, and the test certificates (or none)."""
+    """A Berichtenbox and what the kit knows of it: the receiver of batches, the URL of the validatieservice, and the test certificates (or none).
+
+    ``depth`` says how much is generated: see ``conformance.stage.hunting``.
+    """
 
     receiver: BoxReceiver
     wus_url: str
     logius_oin: str
     certificates: Pki | None = None
+    depth: str = "quick"
     _clients: "_Clients | None" = field(default=None)
 
     @property
@@ -65,14 +70,26 @@ class BoxStage:
         klanten = tuple(Klant(key) for key in keys or (self.receiver.citizen(),))
         return ValidatieAanvraag(oin or self.receiver.sender.oin, self.receiver.sender.bericht_type, klanten)
 
-    def ask(self, content: bytes, *, content_type: str = soap.CONTENT_TYPE, soap_action: str = _QUOTED_ACTION, client: str = "") -> HttpAnswer:
-        """POST to the validatieservice as a good client, or as the bad one that ``client`` names; status 0 when TLS let nobody in.
+    def ask(
+        self,
+        content: bytes,
+        *,
+        content_type: str = soap.CONTENT_TYPE,
+        soap_action: str = _QUOTED_ACTION,
+        client: str = "",
+        line: Poster | None = None,
+    ) -> HttpAnswer:
+        """POST to the validatieservice as a good client, or as the bad one that ``client`` names; status 0 when nothing was answered.
 
-        Raises :class:`NotTestedError` when nobody is there, or it takes too long.
+        It goes over a connection of its own, or over ``line``. Raises :class:`NotTestedError` when nobody is there, or it takes too long.
         """
         headers = {"content-type": content_type, "soapaction": soap_action}
-        outcome = self._post(client, self.wus_url, Outgoing(content_type, content, content), headers)
+        outcome = self._post(client, self.wus_url, Outgoing(content_type, content, content), headers, line)
         return outcome.answer or HttpAnswer(0)
+
+    def line(self) -> Poster:
+        """Return a line to the Berichtenbox that is kept open, as a good client; who asks for it closes it."""
+        return Poster(self._tls.context("") if self.certificates else None)
 
     # -- TLS -------------------------------------------------------------------------------------------------------------------------------
 
@@ -113,10 +130,10 @@ class BoxStage:
             self._clients = _Clients(self.certificates)
         return self._clients
 
-    def _post(self, client: str, url: str, outgoing: Outgoing, headers: Mapping[str, str] | None) -> HttpOutcome:
-        context = self._tls.context(client) if self.certificates else None
+    def _post(self, client: str, url: str, outgoing: Outgoing, headers: Mapping[str, str] | None, line: Poster | None = None) -> HttpOutcome:
+        context = self._tls.context(client) if self.certificates and line is None else None
         began = self.now()
-        with Poster(context) as poster:
+        with contextlib.nullcontext(line) if line is not None else Poster(context) as poster:
             outcome = poster.post(url, outgoing.content_type, outgoing.body, headers)
         exchange = exchange_of("", url, outgoing, outcome, f"as the client {client}" if client else "", began, began)
         self.receiver.gateway.note(replace(exchange, headers=tuple(headers.items())) if headers else exchange)

@@ -158,9 +158,10 @@ class Description:
 
     def _operation(self, request: httpx.Request) -> Any:
         path = request.url.raw_path.decode().partition("?")[0].removeprefix(self.base)
-        for template in sorted(self.document["paths"], key=lambda known: (known.count("{"), -len(known))):
-            if re.fullmatch(re.sub(r"{[^}]*}", ".+", template), path):
-                return self.document["paths"][template].get(request.method.lower())
+        for value in ("[^/]+", ".+"):  # an id of the adapter may hold a slash
+            for template in sorted(self.document["paths"], key=lambda known: (known.count("{"), -len(known))):
+                if re.fullmatch(re.sub(r"{[^}]*}", value, template), path):
+                    return self.document["paths"][template].get(request.method.lower())
         return None
 
     def _resolved(self, value: Any) -> Any:

@@ -22,7 +22,8 @@ def test_the_urls_are_those_of_the_ready_file():
     assert shown["control"] == "http://127.0.0.1:8800/besturing/v1"
     assert shown["wus"] == "http://127.0.0.1:8800/wus/BerichtenboxValidatieService"
     assert shown["ebms"] == "http://127.0.0.1:8800/ebms"
-    assert [name for name, value in shown.items() if value is None] == ["presentatie", "portal"]
+    assert shown["presentatie"] == "http://127.0.0.1:8800/presentatie/v1"
+    assert [name for name, value in shown.items() if value is None] == ["portal"]
 
 
 def test_it_listens_on_a_free_port(urls):

@@ -37,7 +37,7 @@ def operations(route):
     return {(method, re.sub(r"{[^}]*}", "{}", route.path)) for method in route.methods - {"HEAD"}}
 
 
-@pytest.mark.parametrize("name", ["ebms-adapter", "control"])
+@pytest.mark.parametrize("name", ["ebms-adapter", "control", "berichtpresentatie"])
 def test_every_route_is_described_and_every_description_has_a_route(mounts, make, name):
     """
     The operations of a face and those of its description are the same.
@@ -51,7 +51,7 @@ def test_every_face_is_described(routes, mounts, make):
     """
     The app has no other faces than the described ones; beside them stand where a trap in a message leads, and SOAP, which its WSDL describes.
     """
-    assert set(mounts) == {make.description(name).base for name in ("ebms-adapter", "control")}
+    assert set(mounts) == {make.description(name).base for name in ("ebms-adapter", "control", "berichtpresentatie")}
     assert [route.path for route in routes if not isinstance(route, Mount)] == [f"{CANARY_PATH}/{{naam}}", WUS_PATH]
 
 
@@ -67,7 +67,7 @@ def test_the_control_face_describes_every_name_that_it_uses(make):
     assert schemas["VerwerkingsCode"]["enum"] == [str(code) for code in VerwerkingsCode]
 
 
-@pytest.mark.parametrize("name", ["ebms-adapter", "control"])
+@pytest.mark.parametrize("name", ["ebms-adapter", "control", "berichtpresentatie"])
 def test_every_schema_is_one(make, name):
     """
     Each schema in a description is a JSON schema.

@@ -9,6 +9,7 @@ from conformance.berichtenbox.app import running
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.sql import SqlLedger
 from conformance.profile import Profile, load
+from conformance.stage.box_stage import BoxStage
 from conformance.transport.cpa import read_cpa
 from conformance.wiring import free_port
 
@@ -94,3 +95,18 @@ def test_wrong_usage_ends_with_2(berichtenbox, arguments, told):
 
     assert ended.code == 2
     assert told in " ".join(ended.err.split())
+
+
+@pytest.mark.parametrize(("given", "repeated"), [((), ""), (("--depth", "quick"), "--depth quick ")])
+def test_depth_is_passed_on_and_repeated(berichtenbox, served, monkeypatch, given, repeated):
+    """
+    How much is generated is the choice of who asks, and the command that repeats the run has it.
+    """
+    depths = []
+    monkeypatch.setattr(BoxStage, "begin", lambda stage: depths.append(stage.depth) or stage.receiver.begin())
+
+    ended = berichtenbox("verify", served.url, "--profile", "afnemer.toml", "--only", "WUS-004", "--seed", "7", *given)
+
+    assert ended.code == 0
+    assert set(depths) == {given[1] if given else "default"}
+    assert f"--profile afnemer.toml {repeated}--seed 7 --only" in ended.out
