@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -742,20 +741,6 @@ def test_strict_run_in_a_process_of_its_own_is_clean(tmp_path):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "1 passed" in ended.stdout
     assert "warning" not in ended.stdout
-
-
-@pytest.mark.slow
-def test_fixture_is_ready_within_50_ms():
-    """
-    After the first, a Berichtenbox stands ready within 50 ms: the median, for a busy machine has its moments.
-    """
-    took = []
-    for turn in range(21):
-        begin = time.perf_counter()
-        with opened(Wishes(seed=turn)):
-            took.append(time.perf_counter() - begin)
-
-    assert sorted(took[1:])[10] <= 0.05
 
 
 # -- the README ----------------------------------------------------------------------------------------------------------------------------------
