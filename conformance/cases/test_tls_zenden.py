@@ -1,9 +1,11 @@
 """The Afnemer as a client in TLS: what it shows to the Berichtenbox, and which servers it must refuse to talk to."""
 
+import contextlib
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
+from conformance.afnemer.driver import DriverError, Letter
 from conformance.berichtenbox.wire import Visit
 from conformance.stage.judging import Judge, NotTestedError, decides, needs
 from conformance.stage.scene import Scene
@@ -45,10 +47,18 @@ _ANONYMOUS = "TLS-001"
 _WHOSE = ("TLS-001", "TLS-002", "TLS-003")
 
 
+def _checked_letter(scene: Scene) -> Letter:
+    """Return a letter to a citizen about whom the Afnemer asked beforehand: who asks now would show its other client, and never come to sending."""
+    letter = scene.letter()
+    with contextlib.suppress(DriverError):  # it need not use the validatieservice
+        scene.driver.validate(letter.bericht_type, [letter.bsn])
+    return letter
+
+
 def _knock(scene: Scene) -> tuple[Sequence[Visit], Sequence[FailedHandshake]]:
     """Have a letter delivered; return who asked something over TLS meanwhile, and who was kept out."""
-    began = scene.box.wall()
-    (delivered,) = scene.driver.deliver([scene.letter()])
+    letter, began = _checked_letter(scene), scene.box.wall()
+    (delivered,) = scene.driver.deliver([letter])
     scene.wait(lambda: bool(scene.box.refused(began)) or bool(scene.seen(delivered.bericht_id)))
     visits, refused = scene.box.visits(began), scene.box.refused(began)
     if not visits and not refused:
@@ -106,9 +116,10 @@ def test_client_speaks_tls_of_today(scene: Scene, judge: Judge) -> None:
 
 def _refuses(scene: Scene, judge: Judge, requirements: Sequence[str], showing: AbstractContextManager[None], what: str) -> None:
     """Let the Afnemer deliver a letter while the Berichtenbox shows something bad: no request may come. Afterwards the letter does arrive."""
+    letter = _checked_letter(scene)
     with showing:
         began = scene.box.wall()
-        (delivered,) = scene.driver.deliver([scene.letter()])
+        (delivered,) = scene.driver.deliver([letter])
         scene.wait(lambda: bool(scene.box.visits(began) or scene.box.refused(began)))
         visits, refused = scene.box.visits(began), scene.box.refused(began)
     if not visits:

@@ -272,7 +272,7 @@ class repeats_a_refused_question(Validator):
         return {}
 
 
-@defect("VAL-016")
+@defect("VAL-016", also="VAL-002")
 class keeps_a_register_that_is_down_as_a_no(Validator):
     """Takes a fault for an outcome, and does not ask again."""
 
