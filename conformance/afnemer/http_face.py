@@ -21,6 +21,7 @@ from conformance.afnemer.driver import LOOKS_UP, CannotDo, DriverError, Refused,
 from conformance.afnemer.drivers.http import ROUTES
 from conformance.afnemer.drivers.python import PythonCaller
 from conformance.masking import mask
+from conformance.messages.abonnement import Soort
 from conformance.messages.moments import Zone, read_moment
 
 LARGEST_BODY: Final = 200_000_000  # bytes; a batch of 100 MB of XML is 134 MB of base64
@@ -182,6 +183,6 @@ _BERICHT: Final = _record(
 _BODIES: Final[Mapping[Verb, _Check]] = {
     Verb.BERICHTEN: _record({"berichten": _array(_BERICHT, at_least=1)}, {"perBatch": _positive}),
     Verb.HERLEVERING: _record({"vanaf": _moment, "tot": _moment}),
-    Verb.ABONNEMENTEN: _record({"soort": _one_of("alles", "bsn-lijst", "mutaties")}, {"bsn": _array(_text), "vanaf": _moment}),
+    Verb.ABONNEMENTEN: _record({"soort": _one_of(*Soort)}, {"bsn": _array(_text), "vanaf": _moment}),
     Verb.VALIDATIE: _record({"berichtType": _text, "bsn": _array(_text, at_least=1)}),
 }

@@ -4,7 +4,7 @@ An abonnement counts as checked when it was asked for by name, in a request for 
 without a gap. The check may be seven days old (Technische Aansluithandleiding, 5.2); who was refused gets no letter (SNO 2.1.1).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -78,9 +78,9 @@ class Checks:
                 yield Finding(WAS_REFUSED, place, "no letter to who does not want it", seen, bericht=index)
 
 
-def checks_of(citizens: CitizenLedger, more: Iterable[Bevraging] = ()) -> Checks:
-    """Return what the ledger knows, and ``more``."""
-    return Checks(citizens, sorted([*citizens.bevragingen(0), *more], key=lambda asked: asked.moment))
+def checks_of(citizens: CitizenLedger) -> Checks:
+    """Return what the ledger knows."""
+    return Checks(citizens, sorted(citizens.bevragingen(0), key=lambda asked: asked.moment))
 
 
 def unchecked(ledger: Ledger, after: int) -> Iterator[tuple[Offer, Finding]]:

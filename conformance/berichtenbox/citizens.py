@@ -9,7 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
+from conformance.messages.abonnement import Soort
 from conformance.messages.bsns import BsnList
+from conformance.sno import quotas
 
 EVERY_TYPE: Final = ""
 """Stands where a voorkeur is about every BerichtType of an Afnemer."""
@@ -18,10 +20,10 @@ EVERY_TYPE: Final = ""
 class Asked(StrEnum):
     """What can be asked about citizens: the three abonnementservices, and the validatieservice."""
 
-    ALLES = "alles"
-    BSN_LIJST = "bsn-lijst"
-    MUTATIES = "mutaties"
-    VALIDATIE = "validatie"
+    ALLES = Soort.ALLES
+    BSN_LIJST = Soort.BSN_LIJST
+    MUTATIES = Soort.MUTATIES
+    VALIDATIE = quotas.VALIDATIE
 
 
 @dataclass(frozen=True, slots=True)

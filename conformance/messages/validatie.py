@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from conformance.limits import limits
 from conformance.messages.guard import etree, local_name, schema_errors
 
 Element = etree._Element  # noqa: SLF001  # lxml has no public name for it
@@ -18,7 +19,7 @@ NS_SHARED: Final = "http://schemas.rdw.nl/GEB/Shared/Types/2009/01"
 ACTION: Final = f"{NS_SERVICE}/IBerichtenboxValidatieService/ValidateAbonnementen"
 RESPONSE_ACTION: Final = f"{ACTION}Response"
 SCHEMA: Final = "validatie-dienst.xsd"
-MOST_KLANTEN: Final = 250
+MOST_KLANTEN: Final = limits().validatie_klanten_max
 BURGER: Final = "Burger"
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 _NIL: Final = f"{{{_XSI}}}nil"

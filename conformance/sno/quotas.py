@@ -10,13 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from conformance.limits import limits
+from conformance.messages.abonnement import Soort
 from conformance.sno.nights import Night, dutch, night_of
 
-ALLES: Final = "alles"
-BSN_LIJST: Final = "bsn-lijst"
-MUTATIES: Final = "mutaties"
 VALIDATIE: Final = "validatie"
-SOORTEN: Final = (ALLES, BSN_LIJST, MUTATIES, VALIDATIE)
+SOORTEN: Final = (*Soort, VALIDATIE)
 _HOUR: Final = timedelta(hours=1)
 
 Shares = Mapping[str, int]
@@ -120,9 +118,9 @@ def quota_of(soort: str) -> int:
     """Return how many requests of a soort the SNO allows, in a night or for the validatieservice in an hour; raises ``KeyError``."""
     norms = limits()
     return {
-        ALLES: norms.abonnement_alles_per_night,
-        BSN_LIJST: norms.abonnement_lijst_per_night,
-        MUTATIES: norms.abonnement_mutaties_per_night,
+        Soort.ALLES: norms.abonnement_alles_per_night,
+        Soort.BSN_LIJST: norms.abonnement_lijst_per_night,
+        Soort.MUTATIES: norms.abonnement_mutaties_per_night,
         VALIDATIE: norms.validatie_per_hour,
     }[soort]
 

@@ -72,14 +72,17 @@ class Scene:
     # -- letters ---------------------------------------------------------------------------------------------------------------------------
 
     def citizen(self) -> str:
-        """Return a citizen who had no letter yet in this round of all reserved test BSNs, and never refused one."""
-        while True:
-            if not self._citizens:
-                self._citizens = list(reserved_test_bsns())
-                self.random.shuffle(self._citizens)
-            bsn = self._citizens.pop()
-            if bsn not in self.box.refusers:
-                return bsn
+        """Return a citizen who had no letter yet in this round of all reserved test BSNs, and never refused one.
+
+        Raises :class:`NotTestedError` when everybody did.
+        """
+        self._citizens = [bsn for bsn in self._citizens if bsn not in self.box.refusers]
+        if not self._citizens:
+            self._citizens = [bsn for bsn in reserved_test_bsns() if bsn not in self.box.refusers]
+            self.random.shuffle(self._citizens)
+        if not self._citizens:
+            raise NotTestedError(Reason.KIT_LIMIT, "every reserved test BSN has refused letters in this run; begin a new one")
+        return self._citizens.pop()
 
     def crowd(self, count: int) -> Sequence[str]:
         """Return many citizens: those who had a letter already, and then those who would be the last to get one."""

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.messages.abonnement import Soort
 from conformance.sno.nights import NL, Night, night_of
-from conformance.sno.quotas import ALLES, BSN_LIJST, MUTATIES, SOORTEN, VALIDATIE, Count, outside, per_hour, per_night, quota_of
+from conformance.sno.quotas import SOORTEN, VALIDATIE, Count, outside, per_hour, per_night, quota_of
 
 OWN, OTHER, THIRD = "00000001234567890000", "00000001999999999000", "00000004003214345001"
 NIGHT = Night(date(2026, 3, 28))
@@ -26,7 +27,7 @@ COUNTS = st.lists(
 )
 
 
-def asked(number, soort=ALLES, oin=OWN, moment=NIGHT.start, bsns=0):
+def asked(number, soort=Soort.ALLES, oin=OWN, moment=NIGHT.start, bsns=0):
     return [Count(soort, oin, moment, bsns)] * number
 
 
@@ -36,7 +37,7 @@ def validated(number, moment, oin=OWN, bsns=250):
 
 def test_abonnement_counts_once_whatever_its_list():
     """A request for an abonnement is one request, with a million BSNs too."""
-    assert Count(BSN_LIJST, OWN, NOON, 1_000_000).weight == 1
+    assert Count(Soort.BSN_LIJST, OWN, NOON, 1_000_000).weight == 1
 
 
 @pytest.mark.parametrize(("bsns", "weight"), [(0, 1), (1, 1), (249, 1), (250, 1), (251, 2), (500, 2), (501, 3), (250_000, 1000)])
@@ -49,8 +50,8 @@ def test_bevraging_holds_at_most_250_bsns(bsns, weight):
     ("soort", "moment", "bsns", "problem"),
     [
         ("niets", NOON, 0, "soort must be one of alles, bsn-lijst, mutaties, validatie"),
-        (ALLES, NOON.replace(tzinfo=None), 0, "the moment of a request needs a time zone"),
-        (ALLES, NOON, -1, "a request cannot ask about fewer than 0 BSNs"),
+        (Soort.ALLES, NOON.replace(tzinfo=None), 0, "the moment of a request needs a time zone"),
+        (Soort.ALLES, NOON, -1, "a request cannot ask about fewer than 0 BSNs"),
     ],
 )
 def test_impossible_request_is_refused(soort, moment, bsns, problem):
@@ -61,10 +62,10 @@ def test_impossible_request_is_refused(soort, moment, bsns, problem):
 
 def test_moment_is_kept_in_utc():
     """A moment on the Dutch clock is the same request."""
-    assert Count(ALLES, OWN, NOON.astimezone(NL)).moment.tzinfo is UTC
+    assert Count(Soort.ALLES, OWN, NOON.astimezone(NL)).moment.tzinfo is UTC
 
 
-@pytest.mark.parametrize(("soort", "quota"), [(ALLES, 225), (BSN_LIJST, 150), (MUTATIES, 150), (VALIDATIE, 1000)])
+@pytest.mark.parametrize(("soort", "quota"), [(Soort.ALLES, 225), (Soort.BSN_LIJST, 150), (Soort.MUTATIES, 150), (VALIDATIE, 1000)])
 def test_quota_is_that_of_the_sno(soort, quota):
     """Each soort has its own quota, and nothing else has one."""
     assert quota_of(soort) == quota
@@ -72,7 +73,7 @@ def test_quota_is_that_of_the_sno(soort, quota):
         quota_of("niets")
 
 
-@pytest.mark.parametrize("soort", [ALLES, BSN_LIJST, MUTATIES])
+@pytest.mark.parametrize("soort", [Soort.ALLES, Soort.BSN_LIJST, Soort.MUTATIES])
 def test_exactly_the_quota_of_a_night_passes(soort):
     """The quota itself is allowed, one more is not."""
     quota = quota_of(soort)
@@ -87,7 +88,7 @@ def test_exceeded_night_is_told_with_the_share_of_one_afnemer():
     """All Afnemers count together; the sentence gives the total, the quota and the share of whoever reads it."""
     use = per_night(asked(200) + asked(26, oin=OTHER))[NIGHT]
 
-    assert use.shares == {ALLES: {OWN: 200, OTHER: 26}}
+    assert use.shares == {Soort.ALLES: {OWN: 200, OTHER: 26}}
     assert use.told() == ("night of 2026-03-28: 226 requests for alles, at most 225",)
     assert use.told(OWN) == ("night of 2026-03-28: 226 requests for alles, at most 225; of this Afnemer 200",)
     assert use.told(THIRD)[0].endswith("; of this Afnemer 0")
@@ -95,12 +96,12 @@ def test_exceeded_night_is_told_with_the_share_of_one_afnemer():
 
 def test_soorten_have_their_own_quota():
     """525 requests fit in a night when they are well divided; what exceeds is told soort by soort."""
-    full = asked(225) + asked(150, BSN_LIJST) + asked(150, MUTATIES)
+    full = asked(225) + asked(150, Soort.BSN_LIJST) + asked(150, Soort.MUTATIES)
 
-    kept, exceeded = per_night(full)[NIGHT], per_night(full + asked(1, MUTATIES, OTHER) + asked(1, ALLES, OTHER))[NIGHT]
+    kept, exceeded = per_night(full)[NIGHT], per_night(full + asked(1, Soort.MUTATIES, OTHER) + asked(1, Soort.ALLES, OTHER))[NIGHT]
 
     assert kept.exceeded == ()
-    assert exceeded.exceeded == (ALLES, MUTATIES)
+    assert exceeded.exceeded == (Soort.ALLES, Soort.MUTATIES)
     assert exceeded.told(OTHER) == (
         "night of 2026-03-28: 226 requests for alles, at most 225; of this Afnemer 1",
         "night of 2026-03-28: 151 requests for mutaties, at most 150; of this Afnemer 1",
@@ -119,13 +120,13 @@ def test_nights_are_counted_apart_and_in_order():
 
 def test_requests_by_day_are_counted_outside():
     """By day counts for no night; the limits of the night decide, and validatie may be asked all day."""
-    early, late = Count(ALLES, OWN, NIGHT.start - SECOND), Count(MUTATIES, OTHER, NIGHT.end)
-    inside = [Count(ALLES, OWN, NIGHT.start), Count(ALLES, OWN, NIGHT.end - SECOND), *validated(1, NOON)]
+    early, late = Count(Soort.ALLES, OWN, NIGHT.start - SECOND), Count(Soort.MUTATIES, OTHER, NIGHT.end)
+    inside = [Count(Soort.ALLES, OWN, NIGHT.start), Count(Soort.ALLES, OWN, NIGHT.end - SECOND), *validated(1, NOON)]
 
     counts = [late, *inside, early]
 
     assert outside(counts) == (late, early)
-    assert per_night(counts)[NIGHT].totals == {ALLES: 2}
+    assert per_night(counts)[NIGHT].totals == {Soort.ALLES: 2}
 
 
 def test_exactly_the_quota_of_an_hour_passes():

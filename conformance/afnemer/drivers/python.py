@@ -42,7 +42,8 @@ class PythonCaller:
         except ValueError as error:
             raise Refused(str(error) or "ValueError, without an explanation", verb=verb) from error
         except NotImplementedError as error:
-            raise CannotDo(f"{type(self._party).__name__}.{verb} is not implemented", verb=verb) from error
+            why = f": {quote(str(error))}" if str(error) else ""
+            raise CannotDo(f"{type(self._party).__name__}.{verb} is not implemented{why}", verb=verb) from error
         except Exception as error:
             raise BadAnswer(verb, "a return value, or ValueError to refuse", _described(error), "see the traceback of the Afnemer's code") from error
 

@@ -197,7 +197,7 @@ class ReferenceAfnemer:
     def validatie(self, verzoek: Mapping[str, Any]) -> dict[str, Any]:
         """Ask who takes letters of a BerichtType; who is left out of the answer has no outcome. Raises ``ValueError`` when the service refuses."""
         if self.validator is None:
-            raise NotImplementedError
+            raise NotImplementedError("it was told of no validatieservice; give BERICHTENBOX_WUS")  # test-control: this verb is not offered
         with self._working:
             outcomes = self.validator.validate(verzoek["berichtType"], verzoek["bsn"])
         return {"uitkomsten": [{"bsn": bsn, "berichtSturen": takes} for bsn, takes in outcomes.items()]}
