@@ -514,6 +514,12 @@ def test_nothing_asked_is_any_bericht():
 NESTED = ("-p", "conformance.plugin", "--disable-plugin-autoload", "--strict-markers")
 
 
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch):
+    """Whoever tests the plugin may be the second worker of pytest-xdist; the run inside it is not."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+
 def run(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult:
     pytester.makepyfile(text)
     return pytester.runpytest_inprocess(*NESTED, *options)
