@@ -49,6 +49,19 @@ def test_right_berichtenbox_is_never_caught(generating, stage, hunt):
     assert stage.receiver.gateway.count >= 40
 
 
+@pytest.mark.parametrize("hunt", [Generating.batches, Generating.sequences], ids=lambda hunt: hunt.__name__)
+def test_nothing_is_decided_where_nobody_takes_letters(generating, monkeypatch, hunt):
+    """
+    Who refuses every letter for its citizen proves nothing about what else it looks at.
+    """
+    monkeypatch.setattr("conformance.berichtenbox.register.Register.wanting", lambda *_: frozenset())
+
+    with pytest.raises(NotTestedError, match="active and subscribed") as caught:
+        hunt(generating)
+
+    assert caught.value.reason is Reason.NO_TRAFFIC
+
+
 def test_only_the_last_exchange_is_in_the_evidence(generating, stage):
     """
     Of many questions the last one is told.
@@ -106,18 +119,6 @@ def test_unexpected_code_is_caught(generating):
 
     assert wrong == "expected BijlageTeGroot; seen Verwerkt"
     assert none.endswith("seen no result within the time to react")
-
-
-def test_nobody_who_wants_letters_is_no_finding(generating, stage):
-    """
-    A Berichtenbox that knows its test citizens as people without a Berichtenbox is not wrong.
-    """
-    simulation = stage.receiver.reach.restart.__self__
-    batch = generating._receiver.batch()
-    simulation.box.set_burger(batch.berichten[0].gebruiker_id, wants=False)
-    generating._receiver.post(generating._receiver.message(batch.to_xml()))
-
-    assert generating._wrong_results(batch, [VerwerkingsCode.VERWERKT]) == ""
 
 
 def test_sequence_that_is_answered_wrongly_is_caught(generating, monkeypatch):
