@@ -44,6 +44,8 @@ _NO_PLUGINS: Final = (
     "unraisableexception",
     "threadexception",
     "pact",
+    "schemathesis",
+    "locust",  # it replaces sockets
 )
 
 
