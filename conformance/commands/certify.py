@@ -60,7 +60,7 @@ def command(
     from conformance.report.json_report import document
 
     selected = tuple(requirement.id for requirement in catalogue().select(separated(only, "--only")))
-    profile = _on_face(load(profile_file), face) if profile_file else Profile.default(face or "adapter")
+    profile = on_face(load(profile_file), face) if profile_file else Profile.default(face or "adapter")
     _check_locked(profile, selected, is_locked=locked, is_quick=quick)
     drawn = (secrets.randbelow(HIGHEST_SEED) if profile_file else 0) if seed is None else seed
     make_directory(out)  # now, and not after the minutes that the cases take
@@ -75,7 +75,7 @@ def command(
     return int(certification.exit_code)
 
 
-def _on_face(profile: "Profile", face: str | None) -> "Profile":
+def on_face(profile: "Profile", face: str | None) -> "Profile":
     """Return the profile on the face that was asked for; raises ``UsageError`` when it does not say where its gateway is."""
     if face is None or face == profile.berichtenbox.face:
         return profile

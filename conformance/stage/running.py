@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from conformance.stage.box_stage import BoxStage
+from conformance.stage.drawing import Drawing
 from conformance.stage.judging import Judge, UndecidedError
 from conformance.stage.receiver import AfnemerReceiver, Receiver
 from conformance.stage.scene import Scene
@@ -24,7 +25,7 @@ _STAGES: Final = {"afnemer": "scene", "berichtenbox": "berichtenbox"}
 """Who is tested on the stage of which fixture."""
 _PARTIES: Final = frozenset(_STAGES)
 _S = TypeVar("_S", Scene, BoxStage)
-_MARKS: Final = (
+MARKS: Final = (
     "decides(*ids): requirements",
     "needs(*what): what a run must have",
     "heavy: moves a million BSNs or more than 100 MB",
@@ -130,6 +131,11 @@ class CasePlugin:
     def receiver(self) -> Receiver:
         """Give the party under test as the receiver of ebMS messages."""
         return self._scene.receiver if isinstance(self._scene, BoxStage) else AfnemerReceiver(self._scene)
+
+    @pytest.fixture(scope="session")
+    def drawing(self) -> Drawing:
+        """Give how much is generated for an Afnemer in this run, and with which seed."""
+        return Drawing.of(self._seed, is_quick=not self._selection.heavy)
 
     def _judge_of(self, item: pytest.Item) -> Judge:
         if _JUDGE not in item.stash:
@@ -286,9 +292,18 @@ def needs_of(requirements: Iterable[str]) -> frozenset[str]:
 
 def _pytest(more: Sequence[str], plugin: object) -> None:
     """Let pytest run or collect the cases; raises ``RuntimeError`` when it could not."""
-    options = ["--import-mode=importlib", "--capture=no", "--strict-markers", f"--rootdir={_CASES}", "-c", "/dev/null", "--disable-plugin-autoload"]
+    options = [
+        "--import-mode=importlib",
+        "--capture=no",
+        "--strict-markers",
+        f"--rootdir={_CASES}",
+        "-c",
+        "/dev/null",
+        "--disable-plugin-autoload",
+        "--noconftest",
+    ]
     options += [part for name in _NO_PLUGINS for part in ("-p", f"no:{name}")]
-    marks = ["-o", "markers=" + "\n".join(_MARKS)]
+    marks = ["-o", "markers=" + "\n".join(MARKS)]
     code = pytest.main([*more, *options, *marks, str(_CASES)], plugins=[plugin])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"the cases could not be run: pytest ended with {code!r}")
