@@ -1,6 +1,7 @@
-"""The catalogue: every requirement of the koppelvlak, read once from ``specs/requirements/``.
+"""The catalogue: every requirement of the koppelvlak, read once from ``specs/requirements/``, and every norm of the SNO as one more.
 
 It says what is required and how sure that is. It does not know who decides a requirement: rules and cases name ids, and never the other way round.
+A norm does say which command judges it, for no case does.
 """
 
 import difflib
@@ -12,52 +13,42 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
-from conformance import specs
+from conformance import norms, specs
+from conformance.norms import Norm
+from conformance.terms import Binds, Certainty, DecidedBy, Lang, Level
+
+__all__ = [
+    "Binds",
+    "Catalogue",
+    "CatalogueError",
+    "Certainty",
+    "Contradiction",
+    "DecidedBy",
+    "Lang",
+    "Level",
+    "Requirement",
+    "UndecidedReason",
+    "UnknownRequirement",
+    "catalogue",
+    "load",
+]
 
 _CONTRADICTIONS_FILE = "contradictions.toml"
 _REQUIREMENT_ID = re.compile(r"[A-Z]{3,4}-[0-9]{3}")
 _CONTRADICTION_ID = re.compile(r"D[1-9][0-9]?")
 _TEXTS = ("id", "title_nl", "title_en", "source", "service", "advice_nl", "advice_en")
 _CHOICES = ("level", "binds", "certainty", "decided_by")
+_DECIDERS = (DecidedBy.RULE, DecidedBy.CASE, DecidedBy.DECLARED)  # of a file of requirements: the others are for norms
+_NO_NORMS: Final[Mapping[str, Norm]] = MappingProxyType({})
+_NO_FILES: Final[Mapping[str, bytes]] = MappingProxyType({})
 _DECLARE = ("declare_nl", "declare_en")
 _OPTIONAL = ("contradictions", "pitfalls", "undecided_reason", *_DECLARE)
 _CONTRADICTION_TEXTS = ("id", "subject_nl", "subject_en", "a", "b", "kit_nl", "kit_en")
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-class Level(StrEnum):
-    """How strong a requirement is."""
-
-    MUST = "MUST"
-    SHOULD = "SHOULD"
-    MAY = "MAY"
-
-
-class Binds(StrEnum):
-    """Who is bound by a requirement."""
-
-    AFNEMER = "afnemer"
-    LOGIUS = "logius"
-    BOTH = "both"
-
-
-class Certainty(StrEnum):
-    """How sure a requirement is; a failed ``aanname`` is never more than a warning."""
-
-    BEVESTIGD = "bevestigd"
-    GEMELD = "gemeld"
-    AANNAME = "aanname"
-
-
-class DecidedBy(StrEnum):
-    """What kind of thing decides a requirement."""
-
-    RULE = "rule"
-    CASE = "case"
-    DECLARED = "declared"
 
 
 class UndecidedReason(StrEnum):
@@ -67,13 +58,6 @@ class UndecidedReason(StrEnum):
     ONLY_LOGIUS_CAN_TELL = "only-logius-can-tell"  # the answer is inside the Berichtenbox
     NEEDS_A_PERSON = "needs-a-person"  # somebody must look at a screen or a letter
     NOT_BUILT = "not-built"  # decidable, and not in this version
-
-
-class Lang(StrEnum):
-    """The languages of titles and advice."""
-
-    NL = "nl"
-    EN = "en"
 
 
 class CatalogueError(ValueError):
@@ -100,7 +84,8 @@ class UnknownRequirement(LookupError):  # noqa: N818  # the name says what happe
 class Requirement:
     """One requirement: what is asked of whom, where it comes from, and what to do when it fails.
 
-    ``subject`` is the part of the id before the hyphen. ``declare_nl`` and ``declare_en`` are empty unless the requirement is declared.
+    ``subject`` is the part of the id before the hyphen. ``declare_nl`` and ``declare_en`` are empty unless the requirement is declared. Only a norm
+    of the SNO has ``commands`` that judge it (``load validatie``, ``sno quota``) and requirements that it comes down to, ``through``.
     """
 
     id: str
@@ -120,6 +105,13 @@ class Requirement:
     declare_nl: str
     declare_en: str
     undecided_reason: UndecidedReason | None
+    commands: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
+
+    @property
+    def judged_by(self) -> tuple[str, ...]:
+        """What judges a norm, in words: its commands, and ``through`` with the requirements that it comes down to. Empty for a requirement."""
+        return (*self.commands, *((f"through {' '.join(self.through)}",) if self.through else ()))
 
     def title(self, lang: str = Lang.NL) -> str:
         """Return the norm in ``nl`` or ``en``; raises ``ValueError`` for another language."""
@@ -189,24 +181,64 @@ class Catalogue(Mapping[str, Requirement]):
         """Return these requirements, each once and in catalogue order; raises ``UnknownRequirement`` for the first id that is not there."""
         return tuple(sorted({self.require(i) for i in ids}, key=lambda r: r.id))
 
+    def deciding(self, ids: Iterable[str]) -> frozenset[str]:
+        """Return these ids and those of the requirements that a norm among them comes down to; raises ``UnknownRequirement``."""
+        return frozenset(id_ for item in self.select(ids) for id_ in (item.id, *item.through))
+
 
 @cache
 def catalogue() -> Catalogue:
-    """Return the catalogue that the kit ships with."""
-    return load(specs.path("requirements"))
+    """Return the catalogue that the kit ships with: the requirements, and the norms of the SNO."""
+    return load(specs.path("requirements"), norms.norms(), norms.files())
 
 
-def load(directory: Path) -> Catalogue:
-    """Read a directory of requirement files and its ``contradictions.toml``; raises ``CatalogueError``."""
+def load(directory: Path, sno: Mapping[str, Norm] = _NO_NORMS, sno_files: Mapping[str, bytes] = _NO_FILES) -> Catalogue:
+    """Read a directory of requirement files and its ``contradictions.toml``, and add norms; raises ``CatalogueError``.
+
+    ``sno_files`` are what the norms were read from: the digest covers them too.
+    """
     files = {path.name: _read(path) for path in sorted(directory.glob("*.toml"))}
     if _CONTRADICTIONS_FILE not in files:
         raise CatalogueError(_CONTRADICTIONS_FILE, "", f"is missing in {directory.name}/")
-    digest = _digest(files)
+    digest = _digest(files | {f"sno/{name}": data for name, data in sno_files.items()})
     contradictions = _contradictions(files.pop(_CONTRADICTIONS_FILE))
     requirements = _requirements(files, frozenset(c.id for c in contradictions))
     if not requirements:
         raise CatalogueError(directory.name, "", "holds no requirement at all")
-    return Catalogue(requirements, contradictions, digest)
+    _check_through(sno.values(), frozenset(item.id for item in requirements))
+    return Catalogue([*requirements, *map(_of_norm, sno.values())], contradictions, digest)
+
+
+def _check_through(sno: Iterable[Norm], known: frozenset[str]) -> None:
+    for norm in sno:
+        for id_ in norm.through:
+            if id_ not in known:
+                raise CatalogueError("sno", norm.id, f"dangling requirement {id_!r} in through")
+
+
+def _of_norm(norm: Norm) -> Requirement:
+    """Return a norm as a requirement: its id is kept, and its subject is SNO."""
+    return Requirement(
+        id=norm.id,
+        subject=norm.id.partition("-")[0],
+        title_nl=norm.title_nl,
+        title_en=norm.title_en,
+        level=norm.level,
+        binds=norm.binds,
+        source=norm.source,
+        certainty=norm.certainty,
+        decided_by=norm.decided_by,
+        service=norm.service,
+        contradictions=(),
+        pitfalls=(),
+        advice_nl=norm.advice_nl,
+        advice_en=norm.advice_en,
+        declare_nl=norm.declare_nl,
+        declare_en=norm.declare_en,
+        undecided_reason=None,
+        commands=norm.commands,
+        through=norm.through,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,17 +313,19 @@ def _requirement(entry: _Entry, known_contradictions: frozenset[str]) -> Require
     texts = {key: _text(entry, key) for key in _TEXTS}
     if not _REQUIREMENT_ID.fullmatch(texts["id"]):
         raise entry.fail("malformed id: expected a subject and three digits, such as AANL-014")
-    decided_by = _choice(entry, "decided_by", DecidedBy)
-    reason = _choice(entry, "undecided_reason", UndecidedReason) if "undecided_reason" in entry.table else None
+    decided_by = _choice(entry, "decided_by", _DECIDERS)
+    reason = _choice(entry, "undecided_reason", tuple(UndecidedReason)) if "undecided_reason" in entry.table else None
     return Requirement(
         subject=texts["id"].partition("-")[0],
-        level=_choice(entry, "level", Level),
-        binds=_choice(entry, "binds", Binds),
-        certainty=_choice(entry, "certainty", Certainty),
+        level=_choice(entry, "level", tuple(Level)),
+        binds=_choice(entry, "binds", tuple(Binds)),
+        certainty=_choice(entry, "certainty", tuple(Certainty)),
         decided_by=decided_by,
         contradictions=_contradiction_ids(entry, known_contradictions),
         pitfalls=_pitfalls(entry),
         undecided_reason=reason,
+        commands=(),
+        through=(),
         **texts,
         **_declarations(entry, decided_by),
     )
@@ -313,11 +347,11 @@ def _text(entry: _Entry, key: str) -> str:
     return value
 
 
-def _choice(entry: _Entry, key: str, kind: type[_Choice]) -> _Choice:
+def _choice(entry: _Entry, key: str, choices: Sequence[_Choice]) -> _Choice:
     value = entry.table[key]
-    if value not in list(kind):
-        raise entry.fail(f"{key} must be one of {', '.join(kind)}, not {value!r}")
-    return kind(value)
+    if value not in choices:
+        raise entry.fail(f"{key} must be one of {', '.join(choices)}, not {value!r}")
+    return choices[choices.index(value)]
 
 
 def _contradiction_ids(entry: _Entry, known: frozenset[str]) -> tuple[str, ...]:

@@ -258,7 +258,7 @@ def _not_let_in(scene: Scene) -> Obstacle | None:
 
 def _decided_all_the_same(options: CertifyOptions, found: Obstacle, has: frozenset[str]) -> frozenset[str]:
     """Return the requirements that can be decided when TLS lets nothing through; raises :class:`Unreachable` when there are none."""
-    wanted = options.only or tuple(catalogue())
+    wanted = catalogue().deciding(options.only or catalogue())
     left = frozenset(item for item in wanted if "tls" in needs_of([item]))
     if not left or "tls" not in has:
         raise Unreachable(found.text, hint=found.hint)
@@ -304,7 +304,7 @@ def play(scene: Scene | BoxStage, options: CertifyOptions, progress: Progress, r
     """Run the selected cases on a stage that is ready, or those of ``requirements``."""
     plugin = CasePlugin(
         scene,
-        Selection(requirements or frozenset(options.only) or None, options.heavy),
+        Selection(requirements or catalogue().deciding(options.only) or None, options.heavy),
         seed=options.seed,
         evidence_name=(lambda case: evidence_name(case, 1, "txt")) if options.out is not None else None,
         started=lambda total: progress.started(total, "cases"),

@@ -8,12 +8,13 @@ from conformance.berichtenbox.defects import RESULT_DEFECTS
 from conformance.berichtenbox.generated_defects import GENERATED_DEFECTS
 from conformance.berichtenbox.service_defects import SERVICE_DEFECTS
 from conformance.berichtenbox.wire_defects import WIRE_DEFECTS
+from conformance.catalogue import catalogue
 from conformance.rules.grading import rule_requirements
 from conformance.stage.running import collected
 
 
 def deciders() -> Mapping[str, Sequence[str]]:
-    """Return, for each requirement, the rule and the cases that decide it."""
+    """Return, for each requirement, the rule and the cases that decide it; for a norm the commands that judge it and what it comes down to."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for requirement in rule_requirements():
         found[requirement].append("rule")
@@ -21,7 +22,9 @@ def deciders() -> Mapping[str, Sequence[str]]:
         for requirement in requirements:
             if case.partition("[")[0] not in found[requirement]:
                 found[requirement].append(case.partition("[")[0])
-    return {requirement: sorted(names) for requirement, names in sorted(found.items())}
+    for norm in catalogue().values():
+        found[norm.id] += norm.judged_by
+    return {requirement: sorted(names) for requirement, names in sorted(found.items()) if names}
 
 
 def defects() -> Mapping[str, Sequence[str]]:

@@ -1,9 +1,8 @@
-"""The numbers of the koppelvlak, typed, read once from ``specs/limits.toml``.
+"""The numbers of the koppelvlak, typed, read once from ``specs/limits.toml``, which names the norm where the SNO has the number.
 
-Nothing else in the kit types a norm: a rule, a case and the simulated Berichtenbox take it from here.
+Nothing else in the kit types a limit: a rule, a case and the simulated Berichtenbox take it from here.
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,16 +11,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from conformance import specs
+from conformance import norms, specs
+from conformance.terms import Certainty
 
 _REQUIRED = frozenset({"value", "unit", "source", "certainty"})
-_OPTIONAL = frozenset({"sno", "note"})
-_CERTAINTIES = frozenset({"bevestigd", "gemeld", "aanname"})
+_OPTIONAL = frozenset({"note"})
+_OF_A_NORM = frozenset({"norm", "number"})
+_OPTIONAL_OF_A_NORM = frozenset({"note", "certainty"})  # a certainty of its own when the number is read in one way of several
 _DURATIONS = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": timedelta(minutes=1), "seconds": timedelta(seconds=1)}
-_COUNTS = frozenset({"berichten", "bijlagen", "BSNs", "bytes", "characters", "digits", "offers", "requests"})
-_CLOCK = "o'clock"  # a whole hour of the Dutch clock: not a duration, and not a count
-_CLOCK_MAX = 23
-_SNO_ID = re.compile(r"SNO-[A-Z]{3}-[0-9]{2}")
+_COUNTS = frozenset({"berichten", "bijlagen", "BSNs", "bytes", "characters", "digits", "offers"})
 
 
 class LimitsError(ValueError):
@@ -38,7 +36,7 @@ class Limits:
     """Every number of the koppelvlak that a rule or a case needs.
 
     Lengths are characters (code points), sizes are bytes, durations are ``timedelta``, a time of day is a whole hour of the Dutch clock (0-23).
-    The source, the certainty and the SNO norm of each stand in ``specs/limits.toml``.
+    The source and the certainty of each stand in ``specs/limits.toml``, or with its norm in ``specs/sno/``.
     """
 
     berichten_per_batch_min: int
@@ -103,29 +101,43 @@ def load(file: Path) -> Limits:
 def _value(file: str, name: str, entry: Any) -> int | timedelta:
     """Return one limit as a count or a duration."""
     if not isinstance(entry, Mapping):
-        raise LimitsError(file, name, "must be a table with value, unit, source and certainty")
-    for key in sorted(_REQUIRED - entry.keys()):
-        raise LimitsError(file, name, f"lacks the key {key!r}")
-    for key in sorted(entry.keys() - _REQUIRED - _OPTIONAL):
-        raise LimitsError(file, name, f"has the unknown key {key!r}")
-    _check_provenance(file, name, entry)
+        raise LimitsError(file, name, "must be a table with value, unit, source and certainty, or with norm and number")
+    if "norm" in entry:
+        return _value_of_norm(file, name, entry)
+    _check_keys(file, name, entry, _REQUIRED, _OPTIONAL)
+    if not isinstance(entry["source"], str) or not entry["source"].strip():
+        raise LimitsError(file, name, "source must be a text that is not empty")
+    _check_certainty(file, name, entry["certainty"])
     value, unit = entry["value"], entry["unit"]
     if type(value) is not int or value < 1:
         raise LimitsError(file, name, f"value must be a whole number of at least 1, not {value!r}")
     if unit in _DURATIONS:
         return _DURATIONS[unit] * value
-    if unit == _CLOCK and value > _CLOCK_MAX:
-        raise LimitsError(file, name, f"value must be an hour of the day of at most {_CLOCK_MAX}, not {value!r}")
-    if unit in _COUNTS or unit == _CLOCK:
+    if unit in _COUNTS:
         return value
-    raise LimitsError(file, name, f"unit must be one of {', '.join(sorted({*_COUNTS, *_DURATIONS, _CLOCK}))}, not {unit!r}")
+    raise LimitsError(file, name, f"unit must be one of {', '.join(sorted({*_COUNTS, *_DURATIONS}))}, not {unit!r}")
 
 
-def _check_provenance(file: str, name: str, entry: Mapping[str, Any]) -> None:
-    """Refuse a number that does not say where it comes from."""
-    if not isinstance(entry["source"], str) or not entry["source"].strip():
-        raise LimitsError(file, name, "source must be a text that is not empty")
-    if entry["certainty"] not in _CERTAINTIES:
-        raise LimitsError(file, name, f"certainty must be one of {', '.join(sorted(_CERTAINTIES))}")
-    if "sno" in entry and not _SNO_ID.fullmatch(str(entry["sno"])):
-        raise LimitsError(file, name, f"sno must be an id such as SNO-AFN-01, not {entry['sno']!r}")
+def _value_of_norm(file: str, name: str, entry: Mapping[str, Any]) -> int | timedelta:
+    """Return a limit that the SNO has: a duration when time passes by itself in its unit, or else a count."""
+    _check_keys(file, name, entry, _OF_A_NORM, _OPTIONAL_OF_A_NORM)
+    _check_certainty(file, name, entry.get("certainty", Certainty.BEVESTIGD))
+    try:
+        found = norms.quantity(str(entry["norm"]), str(entry["number"]))
+    except norms.UnknownNormError as error:
+        raise LimitsError(file, name, str(error)) from None
+    if not isinstance(found.value, int) or found.unit in norms.CALENDAR:
+        raise LimitsError(file, name, f"{entry['norm']} {entry['number']} is {found}: no whole number, or one that a calendar counts")
+    return norms.DURATIONS[found.unit] * found.value if found.unit in norms.DURATIONS else found.value
+
+
+def _check_keys(file: str, name: str, entry: Mapping[str, Any], required: frozenset[str], optional: frozenset[str]) -> None:
+    for key in sorted(required - entry.keys()):
+        raise LimitsError(file, name, f"lacks the key {key!r}")
+    for key in sorted(entry.keys() - required - optional):
+        raise LimitsError(file, name, f"has the unknown key {key!r}")
+
+
+def _check_certainty(file: str, name: str, certainty: Any) -> None:
+    if certainty not in list(Certainty):
+        raise LimitsError(file, name, f"certainty must be one of {', '.join(sorted(Certainty))}")

@@ -43,6 +43,13 @@ from conformance.transport.pki import Pki
 from conformance.verdicts import ExitCode
 
 LARGEST_PROFILE: Final = 1_000_000  # bytes
+_DECIDES: Final = {
+    DecidedBy.RULE: "a rule decides",
+    DecidedBy.CASE: "a case decides",
+    DecidedBy.LOAD: "a load profile decides",
+    DecidedBy.CALCULATOR: "a calculator decides",
+    DecidedBy.REQUIREMENTS: "other requirements decide",
+}
 
 
 class DriverKind(StrEnum):
@@ -448,7 +455,7 @@ class _Reader:
             return False
         decided_by = catalogue()[id_].decided_by
         if decided_by is not DecidedBy.DECLARED:
-            self._add(("declared", id_), f"[declared] {id_}: a {decided_by} decides this requirement, a declaration cannot.", "leave it out")
+            self._add(("declared", id_), f"[declared] {id_}: {_DECIDES[decided_by]} this requirement, a declaration cannot.", "leave it out")
         return decided_by is DecidedBy.DECLARED
 
     def _known_failures(self) -> Iterator[KnownFailure]:

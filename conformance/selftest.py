@@ -67,8 +67,9 @@ _JOBS: Final = (
     frozenset({"aanleveren", "aanleveren_regels"}),
     frozenset({"verwerkingsberichten", "afwijzingen"}),
     frozenset({"herlevering"}),
+    frozenset({"gegenereerd"}),
 )
-"""The cases on what an Afnemer does, by its job: asking who wants letters in three ways, sending, receiving, and sending again."""
+"""The cases on what an Afnemer does, by its job: asking who wants letters in three ways, sending, receiving, sending again; and what is generated."""
 _ASKING: Final = 3
 """How many of the jobs are about asking."""
 _WIRE: Final = frozenset(item.id for item in catalogue().values() if item.subject in {"EBMS", "TLS"})
@@ -157,7 +158,7 @@ def _names(only: Sequence[str]) -> list[str]:
 
 def _unproven(rows: Sequence[Row]) -> tuple[str, ...]:
     killed = {requirement for row in rows for requirement in row.failed & row.must_fail}
-    return tuple(item.id for item in catalogue().values() if item.level == "MUST" and item.decided_by != "declared" and item.id not in killed)
+    return tuple(item.id for item in catalogue().values() if item.level == "MUST" and item.decided_by in ("rule", "case") and item.id not in killed)
 
 
 # -- playing one party -----------------------------------------------------------------------------------------------------------------------

@@ -47,6 +47,9 @@ class Reason(StrEnum):
     OTHER_PARTY = "other-party"  # a duty of both, for which there are only cases with the other one
     ELEMENT_NOT_USED = "element-not-used"
     FACE_NOT_USED = "face-not-used"  # about a wire that this run does not have: ebMS2, TLS, or signals in the HTTP answer
+    OTHER_COMMAND = "other-command"  # a load profile or a calculator judges this
+    SCALED = "scaled"  # met at a scale, which never claims the norm
+    NO_DATA = "no-data"  # the data that were supplied hold nothing to judge
 
 
 class RunVerdict(StrEnum):

@@ -210,7 +210,7 @@ def _graded(target: Target, options: CertifyOptions, cases: CaseRun, started: da
         face="ebms",
         notes=(SCOPE,),
     )
-    return grade(run, catalogue(), own.services, party="logius")
+    return grade(run, catalogue(), own.services, target.profile.declared, party="logius")
 
 
 # -- a simulated Berichtenbox ------------------------------------------------------------------------------------------------------------------

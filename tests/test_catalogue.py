@@ -18,6 +18,7 @@ from conformance.catalogue import (
     load,
 )
 from conformance.coverage_file import Gaps, gaps, render
+from conformance.norms import files, norms
 
 CONTRADICTION = """\
 [[contradiction]]
@@ -132,7 +133,7 @@ def test_requirement_is_complete(requirement):
 
 def test_logius_is_bound_by_the_contents_of_its_answers_only():
     """What a verwerkingsbericht and the answers about abonnementen hold binds Logius; everything else binds the Afnemer."""
-    bound = {r.id for r in catalogue().values() if r.binds is Binds.LOGIUS and r.subject not in {"CONT", "EBMS", "TLS", "WUS"}}
+    bound = {r.id for r in catalogue().values() if r.binds is Binds.LOGIUS and r.subject not in {"CONT", "EBMS", "SNO", "TLS", "WUS"}}
     answers = {"VERW": range(50, 65), "ABO": range(60, 70), "VAL": range(60, 65)}
 
     assert bound == {f"{subject}-{n:03}" for subject, numbers in answers.items() for n in numbers}
@@ -251,6 +252,41 @@ def test_digest_follows_the_contents_and_not_the_line_ends(tmp_path, read):
     assert len(before) == 64
     assert load(tmp_path).digest == before
     assert read(a=REQUIREMENT.replace("goed", "fout")).digest != before
+
+
+def test_norm_of_the_sno_is_a_requirement():
+    """A norm keeps its id, says which commands judge it and what it comes down to, and is declared when nothing else can decide it."""
+    held = catalogue()
+
+    assert {item.id for item in held.values() if item.subject == "SNO"} == set(norms())
+    assert (held["SNO-VAL-01"].decided_by, held["SNO-VAL-01"].commands) == (DecidedBy.LOAD, ("load validatie", "sno quota"))
+    assert (held["SNO-VAL-02"].decided_by, held["SNO-VAL-02"].through) == (DecidedBy.REQUIREMENTS, ("VAL-001", "VAL-002"))
+    assert held["SNO-INC-08"].declare("nl") == norms()["SNO-INC-08"].declare_nl
+    assert all(not item.commands and not item.through for item in held.values() if item.subject != "SNO")
+
+
+def test_norm_brings_the_requirements_that_it_comes_down_to():
+    """Who asks for a norm gets the requirements that decide it; a requirement stands for itself."""
+    assert catalogue().deciding(["SNO-VAL-02", "HERL-001"]) == {"SNO-VAL-02", "VAL-001", "VAL-002", "HERL-001"}
+    assert catalogue().deciding([]) == frozenset()
+    with pytest.raises(UnknownRequirement, match="SNO-VAL-09"):
+        catalogue().deciding(["SNO-VAL-09"])
+
+
+def test_norm_that_comes_down_to_nothing_is_refused(read, tmp_path):
+    """A norm names requirements that exist."""
+    read(a=REQUIREMENT)
+
+    with pytest.raises(CatalogueError, match="sno: SNO-VAL-02: dangling requirement 'VAL-001' in through"):
+        load(tmp_path, {"SNO-VAL-02": norms()["SNO-VAL-02"]})
+
+
+def test_digest_covers_the_norms(read, tmp_path):
+    """Another text of the SNO is another catalogue."""
+    bare = read(a=REQUIREMENT).digest
+
+    assert len({bare, load(tmp_path, {}, {"a.toml": b"1"}).digest, load(tmp_path, {}, {"a.toml": b"2"}).digest}) == 3
+    assert set(files()) == {path.name for path in specs.path("sno").iterdir()}
 
 
 def test_digest_follows_the_contradictions(read):

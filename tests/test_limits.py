@@ -7,6 +7,7 @@ import pytest
 
 from conformance import specs
 from conformance.limits import Limits, LimitsError, limits, load
+from conformance.norms import duration
 
 SHIPPED = specs.path("limits.toml").read_text(encoding="utf-8")
 
@@ -99,7 +100,6 @@ def test_shipped_file_reads_from_any_place(read):
         ("value = 50\n", "value = true\n", r"\[onderwerp_max\]: value must be a whole number of at least 1, not True"),
         ('value = 50\nunit = "characters"', 'value = 50\nunit = "el"', r"\[onderwerp_max\]: unit must be one of .*, not 'el'"),
         ('value = 50\nunit = "characters"', 'value = 50\nunit = "days"', r"\[onderwerp_max\]: its unit gives timedelta"),
-        ("value = 23\n", "value = 24\n", r"\[night_from\]: value must be an hour of the day of at most 23, not 24"),
         ('source = "XSD berichten, Onderwerp"', 'source = " "', r"\[onderwerp_max\]: source must be a text"),
         ('source = "XSD berichten, Onderwerp"', "source = 3", r"\[onderwerp_max\]: source must be a text"),
         (
@@ -107,7 +107,13 @@ def test_shipped_file_reads_from_any_place(read):
             'source = "XSD berichten, Onderwerp"\ncertainty = "zeker"',
             r"\[onderwerp_max\]: certainty must be one of aanname, bevestigd, gemeld",
         ),
-        ('sno = "SNO-AFN-01"', 'sno = "AFN-1"', r"\[herlevering_window\]: sno must be an id such as SNO-AFN-01, not 'AFN-1'"),
+        ('norm = "SNO-AFN-01"', 'norm = "SNO-AFN-09"', r"\[herlevering_window\]: 'SNO-AFN-09' is not in specs/sno/; near it: SNO-AFN-0"),
+        ('norm = "SNO-AFN-01"\nnumber = "term"', 'norm = "SNO-AFN-01"\nnumber = "tijd"', r"'SNO-AFN-01 tijd' is not .* SNO-AFN-01 term"),
+        ('norm = "SNO-AFN-01"\nnumber = "term"', 'norm = "SNO-AFN-01"', r"\[herlevering_window\]: lacks the key 'number'"),
+        ('norm = "SNO-AFN-01"', 'norm = "SNO-AFN-01"\nvalue = 24', r"\[herlevering_window\]: has the unknown key 'value'"),
+        ('norm = "SNO-AFN-01"', 'norm = "SNO-AFN-01"\ncertainty = "zeker"', r"\[herlevering_window\]: certainty must be one of"),
+        ('norm = "SNO-AFN-01"', 'norm = "SNO-VRG-01"', r"SNO-VRG-01 term is 2 werkdagen: no whole number, or one that a calendar counts"),
+        ('norm = "SNO-AFN-01"\nnumber = "term"', 'norm = "SNO-PRE-01"\nnumber = "share"', r"SNO-PRE-01 share is 99\.9 %: no whole number"),
     ],
 )
 def test_malformed_limit_is_refused(read, old, new, problem):
@@ -116,6 +122,14 @@ def test_malformed_limit_is_refused(read, old, new, problem):
 
     with pytest.raises(LimitsError, match=problem):
         read(SHIPPED.replace(old, new))
+
+
+def test_number_of_the_sno_is_typed_nowhere_else(read):
+    """A limit with a norm takes its value from there: another norm gives another limit."""
+    other = read(SHIPPED.replace('norm = "SNO-AFN-01"', 'norm = "SNO-INC-01"'))
+
+    assert other.herlevering_window == duration("SNO-INC-01", "term")
+    assert limits().herlevering_window == duration("SNO-AFN-01", "term")
 
 
 def test_limit_that_is_no_table_is_refused(read):

@@ -33,6 +33,7 @@ reaction_s = 2
 
 [declared]
 VERW-036 = "wiped after a day"
+SNO-INC-08 = "in the handbook"
 
 [[known_failures]]
 id = "AANL-035"
@@ -99,7 +100,7 @@ def test_every_key_is_read(written):
     assert config.intermediair_for == ("00000099000000004000",)
     assert profile.driver.location == "TOKEN=geheim ./shim.sh"
     assert profile.timing.reaction_s == 2.0
-    assert profile.declared == {"VERW-036": "wiped after a day"}
+    assert profile.declared == {"VERW-036": "wiped after a day", "SNO-INC-08": "in the handbook"}
     (known,) = profile.known_failures
     assert (known.id, known.owner, known.until) == ("AANL-035", "J. Jansen", date(2027, 1, 31))
     assert profile.digest == hashlib.sha256(FULL.encode()).hexdigest()
@@ -221,6 +222,9 @@ def test_all_problems_are_there_in_the_order_of_their_lines(written):
         ('declared = "x"\n', 1, "expected the section [declared]."),
         ('[declared]\nVERW-036 = ""\n', 2, 'Hint: for example VERW-036 = "what you declare".'),
         ('[declared]\nAANL-012 = "x"\n', 2, "a case decides this requirement, a declaration cannot."),
+        ('[declared]\nSNO-BER-03 = "x"\n', 2, "a load profile decides this requirement, a declaration cannot."),
+        ('[declared]\nSNO-INC-01 = "x"\n', 2, "a calculator decides this requirement, a declaration cannot."),
+        ('[declared]\nSNO-VAL-02 = "x"\n', 2, "other requirements decide this requirement, a declaration cannot."),
         ('[declared]\nZZZZZ = "x"\n', 2, "not a requirement of the catalogue.\n  Hint: `berichtenbox specs list` shows every id."),
         ("known_failures = 3\n", 1, "expected a section [[known_failures]] for each."),
         ('[known_failures]\nid = "AANL-035"\n', 1, "expected a section [[known_failures]] for each."),

@@ -20,13 +20,14 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 # A room imports only rooms on a line above its own, and itself; rooms on one line know nothing of each other.
 LAYERS = (
-    {"specs", "verdicts", "masking", "errors"},
+    {"specs", "verdicts", "masking", "errors", "terms"},
+    {"norms"},
     {"catalogue", "limits", "toml_lines"},
     {"coverage_file"},
     {"messages"},
     {"rules", "sno", "strategies", "speccompare"},
     {"transport"},
-    {"berichtenbox", "afnemer", "strategies_expected"},
+    {"berichtenbox", "afnemer", "strategies_answers", "strategies_expected"},
     {"profile_keys"},
     {"profile_wire"},
     {"profile"},
@@ -34,7 +35,7 @@ LAYERS = (
     {"cases"},
     {"report"},
     {"checking", "progress", "wiring"},
-    {"certification", "contracts"},
+    {"certification", "contracts", "load"},
     {"verification"},
     {"selftest", "deciders"},
     {"commands"},

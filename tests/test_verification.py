@@ -335,8 +335,8 @@ def test_every_case_of_a_berichtenbox_has_a_requirement():
     """
     The catalogue has each requirement of Logius that the cases of a Berichtenbox decide.
     """
-    ours = {item.id for item in catalogue().values() if item.binds == "logius"}
+    ours = {item.id for item in catalogue().values() if item.binds == "logius" and item.subject != "SNO"}
 
     assert ours == SERVICES | {f"WUS-{number:03}" for number in range(1, 13)} | {f"VERW-{number:03}" for number in range(50, 65)} | {
-        f"CONT-{number:03}" for number in range(1, 10)
+        f"CONT-{number:03}" for number in (*range(1, 10), 17, 18, 19)
     }

@@ -1,13 +1,15 @@
 """Writes a commented profile."""
+# ruff: noqa: PLC0415  # what a command needs is imported when it runs: its help must be quick
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import click
 
-from conformance.commands.terminal import say
+from conformance.commands.terminal import say, wrapped
 
-TEMPLATE: Final = """\
+_TEMPLATE: Final = """\
 # The profile of an Afnemer, for `berichtenbox certify --profile afnemer.toml`.
 # What stands behind # is a default, or an example of what you may add.
 
@@ -67,9 +69,11 @@ port = 8800
 # reaction_s = 10
 
 # What nobody can see from outside, and you declare: an id and how you meet it.
-# `berichtenbox specs list` says which requirements those are.
 # [declared]
 # VERW-036 = "The log holds no BSN; checked on 1 October by J. Jansen."
+#
+# This is all that can be declared:
+{declarable}
 
 # A failure that you know of. It breaks the run after its day, and when it no
 # longer fails.
@@ -79,6 +83,19 @@ port = 8800
 # owner = "J. Jansen"
 # until = 2027-01-31
 """
+
+
+def template() -> str:
+    """Return the text of the profile, with what an Afnemer can declare by the catalogue of today."""
+    return _TEMPLATE.replace("{declarable}", "\n".join(_declarable()))
+
+
+def _declarable() -> Iterator[str]:
+    from conformance.catalogue import Binds, DecidedBy, Lang, catalogue
+
+    for item in catalogue().values():
+        if item.decided_by is DecidedBy.DECLARED and item.binds is not Binds.LOGIUS:
+            yield wrapped(item.declare(Lang.EN), f"#   {item.id:<12}", "#" + " " * 15)
 
 
 @click.command("init")
@@ -91,7 +108,7 @@ def command(out: Path, *, force: bool) -> int:
     """
     try:
         with out.open("w" if force else "x", encoding="utf-8", newline="\n") as file:
-            file.write(TEMPLATE)
+            file.write(template())
     except FileExistsError:
         text = f"{out}: there is a file already.\n  Hint: choose another --out, or replace it with --force."
         raise click.UsageError(text, click.get_current_context()) from None

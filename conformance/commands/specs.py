@@ -11,13 +11,19 @@ import click
 from conformance.catalogue import Catalogue, Contradiction, DecidedBy, Level, Requirement, UnknownRequirement, catalogue
 from conformance.commands.options import language, nearest
 from conformance.commands.terminal import labelled, say, wrapped
+from conformance.norms import Number, norms
 from conformance.report.texts import texts
 from conformance.verdicts import ExitCode
 
 if TYPE_CHECKING:
     from conformance.speccompare import Comparison, FileReport
 
-_MARGIN: Final = " " * 29
+_MARGIN: Final = " " * 31
+_SHORT: Final[Mapping[DecidedBy, str]] = {
+    DecidedBy.DECLARED: " (declared)",
+    DecidedBy.LOAD: " (load)",
+    DecidedBy.CALCULATOR: " (sno)",
+}
 
 
 @click.group("specs")
@@ -39,8 +45,7 @@ def list_command(subject: str | None, level: str | None, lang: str, *, as_json: 
         say(json.dumps([_described(item) for item in found], indent=2, ensure_ascii=False))
         return 0
     for item in found:
-        declared = " (declared)" if item.decided_by is DecidedBy.DECLARED else ""
-        say(wrapped(item.title(lang) + declared, f"{item.id:<10}{item.level:<8}{item.certainty:<11}", _MARGIN))
+        say(wrapped(item.title(lang) + _SHORT.get(item.decided_by, ""), f"{item.id:<12}{item.level:<8}{item.certainty:<11}", _MARGIN))
     say(f"{len(found)} of {len(held)} requirements")
     return 0
 
@@ -66,7 +71,18 @@ def _described(item: Requirement) -> dict[str, Any]:
         "service": item.service,
         "contradictions": list(item.contradictions),
         "advice": {"nl": item.advice_nl, "en": item.advice_en},
+        "commands": list(item.commands),
+        "through": list(item.through),
+        "numbers": [{"name": name, "value": _plain(number), "unit": number.unit} for name, number in _numbers(item).items()],
     }
+
+
+def _numbers(item: Requirement) -> Mapping[str, Number]:
+    return norms()[item.id].numbers if item.id in norms() else {}
+
+
+def _plain(number: Number) -> int | float:
+    return number.value if isinstance(number.value, int) else float(number.value)
 
 
 @command.command("show")
@@ -105,14 +121,25 @@ def _requirement_lines(item: Requirement, held: Catalogue, lang: str) -> Iterato
         "service": item.service,
         "source": item.source,
         "certainty": texts("en")["certainties"][item.certainty],
-        "decided by": ", ".join(dict.fromkeys([str(item.decided_by), *_names(item)])),
+        "decided by": ", ".join(dict.fromkeys([*(item.judged_by or [str(item.decided_by)]), *_names(item)])),
         "undecided": str(item.undecided_reason or ""),
+        **_facts_of_norm(item.id),
         "declare": item.declare(lang),
         "advice": item.advice(lang),
     }
     yield from (labelled(label, text, "  ") for label, text in facts.items() if text)
     for id_ in item.contradictions:
         yield from _contradiction_lines(held.contradictions[id_], lang)
+
+
+def _facts_of_norm(id_: str) -> dict[str, str]:
+    """Return what the SNO says, when it is a norm of it: every number, when it holds, and how it was read."""
+    if id_ not in norms():
+        return {}
+    norm = norms()[id_]
+    numbers = [f"{name.replace('_', ' ')} {number}" for name, number in norm.numbers.items()]
+    dates = [f"{name} {day.isoformat()}" for name, day in norm.dates.items()]
+    return {"numbers": "; ".join([*numbers, *dates]), "window": norm.window, "note": norm.note}
 
 
 def _names(item: Requirement) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ Party = Literal["afnemer", "logius"]
 """Who is tested; the words are those of ``binds`` in the catalogue."""
 _OTHER: Final[Mapping[Party, Party]] = {"afnemer": "logius", "logius": "afnemer"}
 _BINDS_OTHER: Final[Mapping[Party, Reason]] = {"afnemer": Reason.BINDS_LOGIUS, "logius": Reason.BINDS_AFNEMER}
+_OTHER_COMMAND: Final = ("load", "calculator")
 _EXIT_CODES = {
     RunVerdict.CONFORMANT: ExitCode.CONFORMANT,
     RunVerdict.NOT_CONFORMANT: ExitCode.NOT_CONFORMANT,
@@ -111,7 +112,9 @@ def grade(
     known = {failure.id: failure for failure in known_failures}
     _check_locked(run, known)
     selected = catalogue.values() if run.selection is None else catalogue.select(run.selection)
-    verdicts = tuple(replace(_grade_one(item, run, services, declarations or {}, party), known_failure=known.get(item.id)) for item in selected)
+    needed = catalogue.deciding(item.id for item in selected)
+    graded = {id_: _grade_one(catalogue[id_], run, services, declarations or {}, party) for id_ in needed}
+    verdicts = tuple(_with_known(_of_parts(graded[item.id], graded), known) for item in selected)
     shown = {item.requirement.id for item in verdicts}
     relevant = [failure for id_, failure in sorted(known.items()) if run.selection is None or id_ in shown]
     expired = tuple(failure.id for failure in relevant if failure.until < run.finished.date())
@@ -157,7 +160,31 @@ def _grade_one(requirement: "Requirement", run: Run, services: Collection[str], 
     return _decided_by_cases(graded) if cases else _without_cases(graded)
 
 
+def _of_parts(item: RequirementVerdict, graded: Mapping[str, RequirementVerdict]) -> RequirementVerdict:
+    """Give a norm the highest verdict of the requirements that it comes down to; results of its own, as a load profile has them, outrank those."""
+    parts = [graded[id_] for id_ in item.requirement.through]
+    if not parts or item.cases or item.verdict is Verdict.NOT_APPLICABLE:
+        return item
+    cases = (_softened(_as_case(item.requirement.id, part), item.requirement) for part in parts)
+    return _decided_by_cases(replace(item, cases=tuple(cases)))
+
+
+def _as_case(norm: str, part: RequirementVerdict) -> CaseResult:
+    evidence = sorted({name for case in part.cases for name in case.evidence})
+    return CaseResult(norm, part.requirement.id, part.verdict, part.requirement.title_en, part.reason, evidence=tuple(evidence))
+
+
+def _with_known(item: RequirementVerdict, known: Mapping[str, KnownFailure]) -> RequirementVerdict:
+    """Add the known failure that covers a requirement; a norm is covered too when each of the requirements that fail it is."""
+    failing = [case.case for case in item.cases if case.verdict is Verdict.FAILED]
+    through = [known.get(id_) for id_ in failing] if item.requirement.through else []
+    covered = through[0] if through and all(through) else None
+    return replace(item, known_failure=known.get(item.requirement.id, covered))
+
+
 def _without_cases(graded: RequirementVerdict) -> RequirementVerdict:
+    if graded.requirement.decided_by in _OTHER_COMMAND:
+        return replace(graded, verdict=Verdict.NOT_APPLICABLE, reason=Reason.OTHER_COMMAND)
     if graded.requirement.decided_by != "declared":
         return replace(graded, reason=Reason.NO_CASE_RAN)
     if graded.declaration is None:
@@ -188,8 +215,10 @@ def _decided_by_cases(graded: RequirementVerdict) -> RequirementVerdict:
 def _is_outdated(failure: KnownFailure, run: Run, verdicts: Iterable[RequirementVerdict]) -> bool:
     """Tell whether a known failure no longer fails; a softened failure fails still, and what was not tested proves nothing."""
     undecided = (Verdict.NOT_TESTED, Verdict.KIT_ERROR)
-    is_failing = any(case.requirement == failure.id and case.verdict is Verdict.FAILED for case in run.results)
-    return not is_failing and not any(item.requirement.id == failure.id and item.verdict in undecided for item in verdicts)
+    of_it = [item for item in verdicts if item.requirement.id == failure.id]
+    names = {failure.id, *(id_ for item in of_it for id_ in item.requirement.through)}
+    is_failing = any(case.requirement in names and case.verdict is Verdict.FAILED for case in run.results)
+    return not is_failing and not any(item.verdict in undecided for item in of_it)
 
 
 def _run_verdict(verdicts: Collection[RequirementVerdict], *, broken: bool, crashed: bool) -> RunVerdict:

@@ -3,7 +3,8 @@
 import shutil
 import tomllib
 
-from conformance.commands.init import TEMPLATE
+from conformance.catalogue import Binds, DecidedBy, catalogue
+from conformance.commands.init import template
 from conformance.profile import load
 
 
@@ -28,7 +29,7 @@ def test_every_example_in_the_comments_is_valid(berichtenbox, tmp_path, pki_dire
     shutil.copytree(pki_directory, tmp_path / "pki")
     (tmp_path / "burgers.csv").write_text("bsn,actief,oin,berichttype,wil\n999990007,ja,,,\n")
     berichtenbox("cpa", "new", "--pki", "pki", "--endpoint-afnemer", "https://127.0.0.1:9443/ebms", "--out", "cpa.xml")
-    lines = [line.removeprefix("# ") if " = " in line or line.startswith("# [") else line for line in TEMPLATE.splitlines()]
+    lines = [line.removeprefix("# ") if " = " in line or line.startswith("# [") else line for line in template().splitlines()]
     skipped = ("command = ", "python = ", "[driver.commands]", "gezondheid", "berichten = ", "bericht = ", "With kind")
     text = "\n".join(line for line in lines if not line.startswith(skipped))
     (tmp_path / "all.toml").write_text(text.replace('face = "adapter"', 'face = "ebms"'))
@@ -44,6 +45,18 @@ def test_every_example_in_the_comments_is_valid(berichtenbox, tmp_path, pki_dire
     assert profile.gateway() == "https://127.0.0.1:9443/ebms"
 
 
+def test_everything_that_can_be_declared_is_listed():
+    """
+    Each declared requirement that binds an Afnemer stands there with what to declare; those of Logius do not.
+    """
+    listed = {line.split()[1] for line in template().splitlines() if line.startswith("#   ") and "-" in line.split()[1]}
+    declared = {item.id: item.binds for item in catalogue().values() if item.decided_by is DecidedBy.DECLARED}
+
+    assert listed == {id_ for id_, binds in declared.items() if binds is not Binds.LOGIUS}
+    assert {"VERW-036", "SNO-INC-06"} < listed
+    assert max(map(len, template().splitlines())) <= 80
+
+
 def test_existing_file_is_not_replaced(berichtenbox, tmp_path):
     """
     A profile that stands there is replaced only when that is asked.
@@ -56,7 +69,7 @@ def test_existing_file_is_not_replaced(berichtenbox, tmp_path):
 
     assert (refused.code, kept) == (2, "mine")
     assert "--force" in refused.err
-    assert (forced.code, (tmp_path / "own.toml").read_text()) == (0, TEMPLATE)
+    assert (forced.code, (tmp_path / "own.toml").read_text()) == (0, template())
 
 
 def test_place_that_cannot_be_written_is_told(berichtenbox):

@@ -49,6 +49,46 @@ def test_requirement_without_a_decider_says_why(berichtenbox, monkeypatch):
 
 
 @pytest.mark.golden
+@pytest.mark.usefixtures("deciders")
+def test_norm_is_shown(berichtenbox, golden):
+    """
+    A norm of the SNO is shown with its numbers, when it holds, and how it was read.
+    """
+    ended = berichtenbox("specs", "show", "SNO-BER-03")
+
+    assert ended.code == 0
+    golden("specs-show-norm.txt", ended.out)
+
+
+@pytest.mark.usefixtures("deciders")
+def test_date_of_a_norm_is_shown(berichtenbox):
+    """
+    Dates stand with the numbers.
+    """
+    ended = berichtenbox("specs", "show", "SNO-ALG-01")
+
+    assert "numbers     from 2023-01-01; until 2024-01-01" in ended.out
+    assert "decided by  declared" in ended.out
+
+
+def test_norms_are_listed(berichtenbox):
+    """
+    The list says which command judges a norm; as JSON each number has its name and unit.
+    """
+    text = berichtenbox("specs", "list", "--subject", "SNO").out
+    told = {item["id"]: item for item in json.loads(berichtenbox("specs", "list", "--subject", "SNO", "--json").out)}
+
+    assert "SNO-BER-03  MUST    bevestigd  The Berichtenbox accepts" in text
+    assert "\n107 of " in text
+    assert (" (load)" in text, " (sno)" in text, " (declared)" in text) == (True, True, True)
+    assert told["SNO-PRE-01"]["numbers"][:2] == [
+        {"name": "term", "value": 200, "unit": "milliseconden"},
+        {"name": "share", "value": 99.9, "unit": "%"},
+    ]
+    assert (told["SNO-PRE-01"]["commands"], told["SNO-VAL-02"]["through"]) == (["load presentatie"], ["VAL-001", "VAL-002"])
+
+
+@pytest.mark.golden
 def test_contradiction_is_shown(berichtenbox, golden):
     """
     A contradiction is shown with both readings, what the kit does, and what rests on it.

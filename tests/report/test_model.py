@@ -323,3 +323,119 @@ def test_order_of_results_leaves_no_trace(graded, make):
     results = [make.result("AANL-002", case="b"), make.result("AANL-002", WARNING, "a"), make.result("AANL-002", case="a")]
 
     assert graded(*results).requirements == graded(*reversed(results)).requirements
+
+
+# -- norms of the SNO --------------------------------------------------------------------------------------------------------------------------
+
+NORM = "SNO-AFN-01"
+
+
+@pytest.fixture
+def graded_norm(make):
+    """Grade results over HERL-001, HERL-002 and a norm that comes down to both."""
+
+    def grade_with(*results, known=(), selection=None, party="afnemer", part=None, **changes):
+        norm = {"decided_by": DecidedBy.REQUIREMENTS, "through": ("HERL-001", "HERL-002")} | changes
+        catalogue = make.catalogue(make.requirement("HERL-001"), make.requirement("HERL-002", **(part or {})), make.requirement(NORM, **norm))
+        return grade(make.run(*results, selection=selection), catalogue, SERVICES, known_failures=known, party=party)
+
+    return grade_with
+
+
+def of_norm(report):
+    """Return the verdict and the reason of the norm."""
+    return next((item.verdict, item.reason) for item in report.requirements if item.requirement.id == NORM)
+
+
+@pytest.mark.parametrize("decided_by", [DecidedBy.LOAD, DecidedBy.CALCULATOR])
+def test_norm_of_another_command_does_not_apply(graded, make, decided_by):
+    """
+    What load or a calculator judges does not hold up a run, and decides nothing by itself.
+    """
+    report = graded(decided_by=decided_by)
+
+    assert second(report) == (Verdict.NOT_APPLICABLE, Reason.OTHER_COMMAND)
+    assert report.verdict is RunVerdict.CONFORMANT
+    assert second(graded(make.result("AANL-002", FAILED), decided_by=decided_by)) == (FAILED, None)
+
+
+def test_norm_takes_the_highest_verdict_of_its_requirements(graded_norm, make):
+    """
+    A norm that comes down to requirements passes when all of them do, and names each with its verdict and evidence.
+    """
+    passed = make.result("HERL-001", evidence=("evidence/b.txt", "evidence/a.txt"))
+
+    good = graded_norm(passed, make.result("HERL-002"))
+    bad = graded_norm(passed, make.result("HERL-002", FAILED))
+    half = graded_norm(passed)
+
+    assert of_norm(good) == (PASSED, None)
+    assert [(case.case, case.verdict) for case in bad.requirements[2].cases] == [("HERL-001", PASSED), ("HERL-002", FAILED)]
+    assert good.requirements[2].cases[0].evidence == ("evidence/a.txt", "evidence/b.txt")
+    assert (of_norm(bad), bad.verdict) == ((FAILED, None), RunVerdict.NOT_CONFORMANT)
+    assert (of_norm(half), half.verdict) == ((NOT_TESTED, Reason.NO_CASE_RAN), RunVerdict.INCOMPLETE)
+
+
+def test_norm_is_as_soft_as_what_it_comes_down_to(graded_norm, make):
+    """
+    A requirement of our own reading warns, and so does the norm; a norm that is a SHOULD never fails.
+    """
+    results = (make.result("HERL-001"), make.result("HERL-002", FAILED))
+
+    assert of_norm(graded_norm(*results, part={"certainty": Certainty.AANNAME})) == (WARNING, None)
+    assert of_norm(graded_norm(*results, level=Level.SHOULD)) == (WARNING, None)
+
+
+def test_norm_alone_is_decided_by_what_ran_for_it(graded_norm, make):
+    """
+    A selection of the norm shows the norm only, with the verdict of its requirements.
+    """
+    report = graded_norm(make.result("HERL-001"), make.result("HERL-002"), selection=(NORM,))
+
+    assert [item.requirement.id for item in report.requirements] == [NORM]
+    assert (of_norm(report), report.verdict, report.unknown) == ((PASSED, None), RunVerdict.CONFORMANT, ())
+
+
+def test_results_of_the_norm_itself_outrank_its_requirements(graded_norm, make):
+    """
+    A load run judges the norm itself, and needs no case.
+    """
+    report = graded_norm(make.result(NORM, case="load/herlevering"), selection=(NORM,))
+
+    assert of_norm(report) == (PASSED, None)
+    assert [case.case for case in report.requirements[0].cases] == ["load/herlevering"]
+
+
+def test_norm_of_the_other_party_does_not_apply(graded_norm, make):
+    """
+    What binds Logius is no duty of the Afnemer, whatever its requirements come to.
+    """
+    report = graded_norm(make.result("HERL-001"), make.result("HERL-002", FAILED), binds=Binds.LOGIUS)
+
+    assert of_norm(report) == (Verdict.NOT_APPLICABLE, Reason.BINDS_LOGIUS)
+
+
+def test_known_failure_of_a_requirement_covers_its_norm(graded_norm, make):
+    """
+    A failure that is known fails the norm too, without breaking the run; one more failure does.
+    """
+    failed = (make.result("HERL-001", FAILED), make.result("HERL-002"))
+
+    report = graded_norm(*failed, known=known(id_="HERL-001"))
+    worse = graded_norm(failed[0], make.result("HERL-002", FAILED), known=known(id_="HERL-001"))
+
+    assert (of_norm(report), report.verdict) == ((FAILED, None), RunVerdict.CONFORMANT)
+    assert report.requirements[2].known_failure.id == "HERL-001"
+    assert worse.requirements[2].known_failure is None
+    assert worse.verdict is RunVerdict.NOT_CONFORMANT
+
+
+def test_known_failure_of_a_norm_is_outdated_when_nothing_fails_it(graded_norm, make):
+    """
+    A norm that fails through a requirement fails still; one that passes is taken off the list.
+    """
+    failing = graded_norm(make.result("HERL-001", FAILED), make.result("HERL-002"), known=[*known(id_=NORM), *known(id_="HERL-001")])
+    passing = graded_norm(make.result("HERL-001"), make.result("HERL-002"), known=known(id_=NORM))
+
+    assert (failing.outdated, failing.verdict) == ((), RunVerdict.CONFORMANT)
+    assert (passing.outdated, passing.verdict) == ((NORM,), RunVerdict.NOT_CONFORMANT)
