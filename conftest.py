@@ -98,6 +98,13 @@ class Stage:
             return request.getfixturevalue("berichtenbox").receiver
         return AfnemerReceiver(request.getfixturevalue("scene"))
 
+    @pytest.fixture(scope="session")
+    def drawing(self) -> object:
+        """Give how much is generated for an Afnemer."""
+        from conformance.stage.drawing import Drawing  # noqa: PLC0415  # see scene
+
+        return Drawing(0)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip a case about the other party, or about a face that this run does not have, before anything is made for it."""

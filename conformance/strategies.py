@@ -8,7 +8,7 @@ of which is known what a Berichtenbox makes of them.
 import base64
 import datetime as dt
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from typing import Final, cast
@@ -85,7 +85,8 @@ def texts(shortest: int, longest: int) -> st.SearchStrategy[str]:
     return st.one_of(st.text(_CHARACTERS, min_size=shortest, max_size=min(longest, 30)), edges)
 
 
-def _moments() -> st.SearchStrategy[str]:
+def moments() -> st.SearchStrategy[str]:
+    """Return a strategy for moments as XML writes them: in Zulu time, with part of a second, at an offset or without a zone."""
     seconds = st.integers(0, 4_000_000_000)
     shapes = st.sampled_from(("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.123Z", "%Y-%m-%dT%H:%M:%S+01:00", "%Y-%m-%dT%H:%M:%S"))
     return st.builds(lambda at, shape: dt.datetime.fromtimestamp(at, dt.UTC).strftime(shape), seconds, shapes)
@@ -105,7 +106,7 @@ def _fields(**strategies: st.SearchStrategy[str] | st.SearchStrategy[str | None]
     return st.tuples(*strategies.values()).map(lambda values: tuple(zip(strategies, values, strict=True)))
 
 
-def _add(parent: Element, namespace: str, fields: tuple[Field, ...]) -> None:
+def _add(parent: Element, namespace: str, fields: Sequence[Field]) -> None:
     for name, text in fields:
         if text is not None:
             etree.SubElement(parent, namespace + name).text = text
@@ -121,7 +122,7 @@ def batches() -> st.SearchStrategy[bytes]:
 
     Every GebruikerID is a reserved test BSN; the BatchID of each bericht repeats the one of the batch.
     """
-    kop = _fields(BatchID=_guids(), AanmaakDatum=_moments(), BerichtLeverancierID=st.one_of(_oins(), texts(1, 25)))
+    kop = _fields(BatchID=_guids(), AanmaakDatum=moments(), BerichtLeverancierID=st.one_of(_oins(), texts(1, 25)))
     bericht = st.tuples(_bericht_fields(), st.lists(_bijlage_fields(), max_size=2))
     return st.builds(_batch, kop, st.lists(bericht, min_size=1, max_size=3), st.sampled_from((_NO_PREFIXES, ("v", "b"), ("ns1", "ns2"))))
 
@@ -130,8 +131,8 @@ def _bericht_fields() -> st.SearchStrategy[tuple[Field, ...]]:
     return _fields(
         BerichtID=_guids(),
         BerichtType=texts(1, 8),
-        PublicatieDatum=optional(_moments()),
-        EindDatumHandelingsTermijn=optional(_moments()),
+        PublicatieDatum=optional(moments()),
+        EindDatumHandelingsTermijn=optional(moments()),
         Onderwerp=texts(1, 50),
         BerichtTekst=optional(texts(0, 4000)),
         Referentie=optional(texts(0, 25)),
@@ -171,7 +172,7 @@ def results() -> st.SearchStrategy[bytes]:
     Stadium is absent, nil, empty or filled; the counters are plausible numbers that need not add up.
     """
     counters = dict.fromkeys(_COUNTERS, st.integers(0, 1000).map(str))
-    tijden = dict.fromkeys(("DatumOntvangen", "DatumVerwerkt"), _moments())
+    tijden = dict.fromkeys(("DatumOntvangen", "DatumVerwerkt"), moments())
     kop = _fields(BerichtLeverancierCode=texts(0, 25), BatchID=_guids(), **counters, **tijden)
     fields = _fields(BerichtID=_guids(), BerichtType=texts(0, 8), VerwerkingsCode=st.sampled_from(_CODES))
     stadia = st.sampled_from((None, "nil", "", "NA", "StoreMessage", "ValidatieGebruiker"))
@@ -179,7 +180,14 @@ def results() -> st.SearchStrategy[bytes]:
 
 
 def _result(kop: tuple[Field, ...], berichten: list[tuple[tuple[Field, ...], str | None]]) -> bytes:
-    root = etree.Element(f"{_V}BerichtVerwerkResponse", nsmap={"ns2": NS_BATCH, "ns3": NS_RESULT})
+    return _write(result_element(kop, berichten))
+
+
+def result_element(
+    kop: Sequence[Field], berichten: Sequence[tuple[Sequence[Field], str | None]], prefixes: tuple[str, str] = ("ns2", "ns3")
+) -> Element:
+    """Return a GLOBE-R-BV-Result of these texts: those of BatchInformatie, and those of each Bericht with its Stadium (absent, ``nil`` or a text)."""
+    root = etree.Element(f"{_V}BerichtVerwerkResponse", nsmap={prefixes[0]: NS_BATCH, prefixes[1]: NS_RESULT})
     _add(etree.SubElement(root, "BatchInformatie"), "", kop)
     parent = etree.SubElement(root, "Berichten")
     for fields, stadium in berichten:
@@ -188,7 +196,7 @@ def _result(kop: tuple[Field, ...], berichten: list[tuple[tuple[Field, ...], str
         if stadium == "nil":
             bericht[-1].text = None
             bericht[-1].set(f"{{{_XSI}}}nil", "true")
-    return _write(root)
+    return root
 
 
 @cache
@@ -198,7 +206,7 @@ def abonnement_aanvragen() -> st.SearchStrategy[bytes]:
     Every BSN is a reserved test BSN; one may stand in a list twice.
     """
     lists = st.lists(st.sampled_from(reserved_test_bsns()), min_size=1, max_size=5).map(lambda bsns: (BsnList.of(bsns), None))
-    asked = st.one_of(st.just((None, None)), lists, _moments().map(lambda moment: (None, moment)))
+    asked = st.one_of(st.just((None, None)), lists, moments().map(lambda moment: (None, moment)))
     verzoek_ids = st.one_of(_guids(), texts(0, 40))
     return st.builds(lambda oin, verzoek_id, what: AbonnementAanvraag(oin, verzoek_id, *what).to_xml(), _oins(), verzoek_ids, asked)
 
@@ -216,6 +224,25 @@ def abonnement_antwoorden() -> st.SearchStrategy[bytes]:
 
 def _oins() -> st.SearchStrategy[str]:
     return st.integers(0, 10**9 - 1).map(lambda number: f"00000099{number:09d}000")
+
+
+DAMAGES: Final[Mapping[str, Callable[[bytes, int], bytes]]] = {
+    "broken off": lambda document, at: document[:at],
+    "a byte lost": lambda document, at: document[:at] + document[at + 1 :],
+    "a byte changed": lambda document, at: document[:at] + b"\0" + document[at + 1 :],
+    "a piece twice": lambda document, at: document[:at] + document[at // 2 :],
+}
+"""What may happen to a document on its way, by name."""
+
+
+def damaged(documents: st.SearchStrategy[bytes], ways: Sequence[str] = tuple(DAMAGES)) -> st.SearchStrategy[bytes]:
+    """Return a strategy for the documents of ``documents`` after one damage on their way, of these ``ways``.
+
+    Nearly every result is no XML any more, or no gzip file; a byte that is lost in the middle of a text may do no harm.
+    """
+    return st.builds(
+        lambda document, way, place: DAMAGES[way](document, place % max(len(document), 1)), documents, st.sampled_from(ways), st.integers(0, 60_000)
+    )
 
 
 def mutated(documents: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from conformance.limits import limits
 from conformance.messages.batch import NS_BERICHT, Batch, Bericht, Bijlage
 from conformance.messages.guard import etree, parse
 from conformance.messages.identities import reserved_test_bsns
@@ -26,6 +27,7 @@ _FRESH: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOO_OLD: Final = dt.timedelta(days=20)
 _DAYS: Final = 12
 _TOO_LARGE: Final = 600_000
+_MOST_BERICHTEN: Final = limits().berichten_per_batch_max
 _OTHER_OIN: Final = "00000099000000009000"
 _SCHEMA_KINDS: Final = (
     "long-onderwerp",
@@ -38,6 +40,7 @@ _SCHEMA_KINDS: Final = (
     "publicatie-datum",
     "long-bericht-type",
     "three-bijlagen",
+    "too-many-berichten",
 )
 _CODE_KINDS: Final = {
     "oin": VerwerkingsCode.OIN_IN_CPA,
@@ -119,10 +122,20 @@ def _expected_batch(oin: str, moment: dt.datetime, kop: tuple[str, str], found: 
         codes = [code] if code else []
     elif code is not None:
         codes = [code if index == place or kind == "aanmaak-datum" else old for index, old in enumerate(codes)]
+    if kind == "too-many-berichten":
+        berichten = _repeated(berichten[0], _MOST_BERICHTEN + 1)
     berichten[place] = _with_wrong_value(berichten[place], kind, moment)
     aanmaak_datum = write_moment(moment - _TOO_OLD) if kind == "aanmaak-datum" else kop[1]
     batch = Batch(kop[0], aanmaak_datum, _OTHER_OIN if kind == "oin" else oin, tuple(berichten))
     return ExpectedBatch(_with_wrong_form(batch.to_xml(), kind, place), tuple(codes), kind)
+
+
+def _repeated(bericht: Bericht, count: int) -> list[Bericht]:
+    """Return small berichten with ids of their own."""
+    first = uuid.UUID(bericht.bericht_id).int >> 16 << 16
+    return [
+        replace(bericht, bericht_id=str(uuid.UUID(int=first + number)), bericht_tekst=None, referentie=None, bijlagen=()) for number in range(count)
+    ]
 
 
 def _with_wrong_value(bericht: Bericht, kind: str, moment: dt.datetime) -> Bericht:

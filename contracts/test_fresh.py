@@ -51,6 +51,7 @@ def stale() -> Callable[[Path, Path], list[str]]:
     return compare
 
 
+@pytest.mark.slow  # it runs the consumer tests again
 def test_committed_pacts_are_fresh(fresh, stale):
     """
     What is published is what the consumers expect now.
@@ -64,6 +65,7 @@ def test_committed_pacts_are_fresh(fresh, stale):
     assert stale(HERE / "pacts", fresh) == [], "UPDATE_PACTS=1 stores the new ones"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["changed", "missing", "superfluous"])
 def test_stale_pact_is_seen(fresh, stale, tmp_path, change):
     """

@@ -78,6 +78,7 @@ def faults_of(database: Path, sent: Sent) -> list[str]:
     """Return what is wrong with the ledger after all the kills; nothing is the right answer."""
     with SqlLedger(f"sqlite:///{database}") as ledger:
         berichten, offers, results = ledger.berichten(0), ledger.offers(0), ledger.results(0)
+        notified = [item.bericht_id for item in ledger.notificaties.page(0, len(berichten) + 1)]
     rows = Counter(item.bericht_id for item in berichten)
     offer_seqs = Counter(item.offer_seq for item in berichten)
     answers = Counter(item.result_id for item in results)
@@ -91,6 +92,15 @@ def faults_of(database: Path, sent: Sent) -> list[str]:
     wrong += [f"offer {item.seq} has no result" for item in offers if not references[item.envelope.message_id]]
     wrong += [f"message {name} has {count} results" for name, count in references.items() if count > 1]
     wrong += [f"result {name} was offered {count} times" for name, count in answers.items() if count > 1]
+    # They leave at their own pace, so not all of them did: as far as they are, each left once, in order of arrival.
+    arrived = [item.bericht_id for item in berichten if item.published is not None][: len(notified)]
+    wrong += [
+        f"notification {number} is of {seen}, not of {due}"
+        for number, (seen, due) in enumerate(zip(notified, arrived, strict=False), 1)
+        if seen != due
+    ]
+    if len(notified) > len(arrived) or (berichten and not notified):
+        wrong.append(f"{len(notified)} notifications left of {len(arrived)} letters")
     return wrong
 
 

@@ -9,7 +9,7 @@ from conformance.messages.guard import etree, local_name, parse, schema
 from conformance.messages.identities import reserved_test_bsns
 from conformance.messages.unpack import unpack
 
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FAST = settings(max_examples=settings().max_examples * 3 // 5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BATCH = (
     f'<v:Berichten xmlns:v="{strategies.NS_BATCH}" xmlns="{strategies.NS_BERICHT}"><v:BatchInformatie><v:BatchID>g</v:BatchID></v:BatchInformatie>'
     "<Bericht><BerichtInformatie><Onderwerp>Een1</Onderwerp></BerichtInformatie><Bijlagen><Bijlage/></Bijlagen></Bericht></v:Berichten>"

@@ -128,6 +128,10 @@ def _text(value: Any) -> str | None:
     return None if isinstance(value, str) else "is a text"
 
 
+def _bsn(value: Any) -> str | None:
+    return None if isinstance(value, str) and value else "is a text that is not empty"
+
+
 def _moment(value: Any) -> str | None:
     moment = read_moment(value) if isinstance(value, str) else None
     return "is a time of RFC 3339, such as 2026-01-31T12:00:00Z" if moment is None or moment.zone is Zone.NONE else None
@@ -183,6 +187,6 @@ _BERICHT: Final = _record(
 _BODIES: Final[Mapping[Verb, _Check]] = {
     Verb.BERICHTEN: _record({"berichten": _array(_BERICHT, at_least=1)}, {"perBatch": _positive}),
     Verb.HERLEVERING: _record({"vanaf": _moment, "tot": _moment}),
-    Verb.ABONNEMENTEN: _record({"soort": _one_of(*Soort)}, {"bsn": _array(_text), "vanaf": _moment}),
-    Verb.VALIDATIE: _record({"berichtType": _text, "bsn": _array(_text, at_least=1)}),
+    Verb.ABONNEMENTEN: _record({"soort": _one_of(*Soort)}, {"bsn": _array(_bsn), "vanaf": _moment}),
+    Verb.VALIDATIE: _record({"berichtType": _text, "bsn": _array(_bsn, at_least=1)}),
 }

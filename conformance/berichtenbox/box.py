@@ -21,6 +21,7 @@ from conformance.berichtenbox.clock import BusinessClock, wall_clock
 from conformance.berichtenbox.ebms_link import EbmsLink
 from conformance.berichtenbox.faults import Fault, FaultPlan
 from conformance.berichtenbox.ledger import Call, Face, Ledger, Offer, OfferedResult, PlannedResult, State, Status, StoredBericht, Writing
+from conformance.berichtenbox.notificaties import Distributor
 from conformance.berichtenbox.processing import AT_ONCE, Processor
 from conformance.berichtenbox.pushing import Pusher
 from conformance.berichtenbox.register import ConnectionConfig, Register, default_accounts
@@ -81,6 +82,8 @@ class Berichtenbox:
         self.refusers: set[str] = set()
         """Who said no while this runs, were it only for a while: an Afnemer that heard so need not write to them any more."""
         self.before_marking: Callable[[str], None] | None = None
+        self.rewrite_validatie: Callable[[bytes], tuple[bytes, str]] | None = None
+        """Writes an answer of the validatieservice otherwise, and says why nobody can take that for an answer; empty when one can."""
         self.wall = wall
         self._delay = processing_delay
         # Repeatable, and never the same again on a ledger that was used before: a MessageId that comes back is eaten as a duplicate.
@@ -89,6 +92,8 @@ class Berichtenbox:
         self._processor = Processor(
             ledger, self.connection, self.register, self.faults, self.scripts, self.clock.now, self._offered, self.abonnementen
         )
+        self.distributor = Distributor(ledger.notificaties, self.clock.now)
+        """Lets notifications leave, whenever something is done here: at ease in the background, at once by :meth:`settle`."""
         self._working = threading.RLock()
         self._wake, self._is_stopping = threading.Event(), False
         self._workers: list[threading.Thread] = []
@@ -173,6 +178,7 @@ class Berichtenbox:
         """Do everything that is due on the business clock, and return when nothing is left."""
         with self._working:
             self._process_and_offer()
+            self.distributor.distribute()
             if self.pusher is not None:
                 self.pusher.push()
 
@@ -180,7 +186,9 @@ class Berichtenbox:
         with self._working:
             while self._process_some() and not self._is_stopping:
                 self._offer_due()  # those who keep sending must not hold up the results of others
+                self.distributor.distribute_at_ease()
             self._offer_due()
+            self.distributor.distribute_at_ease()
         self.wake_pusher()
 
     def _process_some(self) -> bool:
@@ -337,7 +345,7 @@ class Berichtenbox:
             self.faults.clear()
             self.scripts.clear()
             self.abonnementen.usage.reset()
-            self.before_marking = None
+            self.before_marking = self.rewrite_validatie = None
             self.settle()
             self.ledger.close_open_results()
             self.clock.reset()

@@ -16,10 +16,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from conformance import specs
 from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.control_citizens import ControlCitizens
-from conformance.berichtenbox.control_http import Operation, ProblemError, after, guarded, json_body, masked, number
+from conformance.berichtenbox.control_http import Operation, ProblemError, after, guarded, json_body, masked, most, number
 from conformance.berichtenbox.faults import KINDS, Fault
 from conformance.berichtenbox.http import no_content
 from conformance.berichtenbox.ledger import Offer, OfferedResult
+from conformance.berichtenbox.notificaties import Notificatie
 from conformance.limits import limits
 from conformance.messages.moments import write_moment
 from conformance.rules.findings import Finding
@@ -51,6 +52,7 @@ class ControlFace:
             ("GET", "/aanleveringen", self.offers),
             ("GET", "/verwerkingsberichten", self.results),
             ("GET", "/berichten/{bericht_id}", self.bericht),
+            ("GET", "/notificaties", self.notificaties),
             ("GET", "/cpa", self.cpa),
             ("GET", "/openapi.json", self.openapi),
             *ControlCitizens(self._box).operations(),
@@ -160,6 +162,11 @@ class ControlFace:
         shown = [{"batchId": item.batch_id, "verwerkingsCode": item.code, "moment": write_moment(item.business)} for item in found]
         return JSONResponse({"berichtId": wanted, "aanbiedingen": shown})
 
+    async def notificaties(self, request: Request) -> Response:
+        """Return at most ``aantal`` notifications after sequence number ``na``, in the order in which they left."""
+        found = await run_in_threadpool(self._box.ledger.notificaties.page, after(request), most(request))
+        return masked({"notificaties": [_shown_notificatie(item) for item in found]})
+
     async def cpa(self, _request: Request) -> Response:
         """Return the CPA of the ebMS2 face, as the other side must load it."""
         if not self._box.cpa_document:
@@ -208,3 +215,8 @@ def _shown_result(result: OfferedResult) -> dict[str, Any]:
         "aangeboden": write_moment(result.business),
         "bytes": sum(len(part.content) for part in result.envelope.parts),
     }
+
+
+def _shown_notificatie(notificatie: Notificatie) -> dict[str, Any]:
+    moments = {"aangekomen": write_moment(notificatie.arrived), "verzonden": write_moment(notificatie.sent)}
+    return {"volgnummer": notificatie.seq, "berichtId": notificatie.bericht_id} | moments

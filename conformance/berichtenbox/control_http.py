@@ -13,6 +13,8 @@ from conformance.masking import mask
 
 _LARGEST_NUMBER: Final = 1e9
 _LONGEST_NUMBER: Final = 15
+MOST_AT_ONCE: Final = 10_000
+_USUAL: Final = "1000"
 Handler = Callable[[Request], Awaitable[Response]]
 Operation = tuple[str, str, Handler]
 """A method, a path below that of the face, and what answers it."""
@@ -77,6 +79,14 @@ def after(request: Request) -> int:
     text = request.query_params.get("na", "0")
     if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
         raise ProblemError("na is a sequence number, a whole number from 0")
+    return int(text)
+
+
+def most(request: Request) -> int:
+    """Return how many are asked for, ``aantal``, 1000 when a request does not say; raises :class:`ProblemError`."""
+    text = request.query_params.get("aantal", _USUAL)
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER or not 1 <= int(text) <= MOST_AT_ONCE:
+        raise ProblemError(f"aantal is a whole number from 1 to {MOST_AT_ONCE}")
     return int(text)
 
 

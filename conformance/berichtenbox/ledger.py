@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol, Self
 
 from conformance.berichtenbox.citizens import Bevraging, CitizenLedger, CitizenWriting, Kept
+from conformance.berichtenbox.notificaties import NotificatieLedger
 from conformance.berichtenbox.presentatie import PresentatieLedger, PresentatieWriting
 from conformance.berichtenbox.wire import WireLedger, WireWriting
 from conformance.messages.envelope import Envelope
@@ -217,6 +218,10 @@ class Ledger(Protocol):
     @property
     def presentatie(self) -> PresentatieLedger:
         """The letters as citizens see them."""
+
+    @property
+    def notificaties(self) -> NotificatieLedger:
+        """What is kept of notifications."""
 
     def write(self, works: Sequence[Callable[[Writing], None]]) -> None:
         """Do all works in one commit; raises what a work raises, and then nothing was written."""

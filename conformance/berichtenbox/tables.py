@@ -17,7 +17,7 @@ from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.rules.findings import Finding, Grading
 
 metadata: Final = MetaData()
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the tables: a file that an earlier kit made lacks columns."""
 
 _ENVELOPE: Final = tuple(item.name for item in fields(Envelope) if item.name != "parts")  # the last field

@@ -160,7 +160,9 @@ class WusFace:
             refused = replace(bevraging, is_answered=False, note=_joined(ruling.note, str(error)))
             return replace(self._fault(_declared(error), subject, addressing), bevraging=refused)
         content = soap.write_envelope(wus_faults.element_of(answer, faults), self._reply(addressing, RESPONSE_ACTION))
-        spoiling = wus_faults.spoiling(faults)
+        content, spoiling = wus_faults.written(content, faults), wus_faults.spoiling(faults)
+        if self._box.rewrite_validatie is not None:
+            content, spoiling = self._box.rewrite_validatie(content)
         told = {item.klant.key for item in answer.abonnementen if item.klant is not None}
         bevraging = replace(
             bevraging,
@@ -168,7 +170,7 @@ class WusFace:
             is_answered=not spoiling,
             note=_joined(ruling.note, spoiling),
         )
-        return Outcome(200, wus_faults.written(content, faults), subject, bevraging=bevraging)
+        return Outcome(200, content, subject, bevraging=bevraging)
 
     def _bevraging(self, aanvraag: ValidatieAanvraag, now: datetime, ruling: Ruling) -> citizens.Bevraging:
         return citizens.Bevraging(

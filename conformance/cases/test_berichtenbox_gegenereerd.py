@@ -130,3 +130,28 @@ def test_results_wait_until_they_are_processed(calling: "GeneratingRest", judge:
     """A result waits until it is processed, whatever else is asked in between."""
     if _is_offered(judge, calling):
         _judge(judge, calling.sequences(), "a result that waits until it is processed, and not after that")
+
+
+@needs("ebms")
+@decides("CONT-017")
+def test_what_is_acknowledged_survives_a_restart(sending: "Generating", judge: Judge) -> None:
+    """A letter that is acknowledged before a restart has its result, and is known after it."""
+    wrong = sending.wrong_after_restart()
+
+    judge.that("CONT-017", not wrong, expected="a result Verwerkt, and BerichtBestaatAl after the restart", seen=wrong)
+
+
+@needs("ebms")
+@decides("CONT-018")
+def test_strange_headers_change_nothing(sending: "Generating", judge: Judge) -> None:
+    """A header that says nothing here is passed over."""
+    _judge(judge, sending.strange_headers(), "the same as without it: a described answer, and Verwerkt")
+
+
+@needs("ebms")
+@decides("CONT-019")
+def test_results_come_back_for_six_days(calling: "GeneratingRest", judge: Judge) -> None:
+    """A result that nobody processes is offered again each day, and not after the sixth."""
+    if _is_offered(judge, calling):
+        wrong = calling.wrong_offers()
+        judge.that("CONT-019", not wrong, expected="offered again until the sixth day, and not after it", seen=wrong)

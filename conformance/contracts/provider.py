@@ -160,7 +160,7 @@ class SimulatedBerichtenbox:
         """Begin again with an empty ledger."""
         self.close()
         self._count += 1
-        ledger = self._open.enter_context(SqlLedger(f"sqlite:///{self._directory / f'ledger-{self._count}.db'}"))
+        ledger = self._open.enter_context(SqlLedger(f"sqlite:///{self._directory / f'ledger-{self._count}.db'}", is_durable=False))
         self.box = ContractBox(ledger)
         committer = GroupCommitter(ledger, self.box.wake)
         self._open.callback(committer.stop)

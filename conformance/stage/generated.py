@@ -23,7 +23,7 @@ from conformance.stage.described import objection
 from conformance.stage.hunting import Caught, Depth, hunt
 from conformance.stage.judging import NotTestedError
 from conformance.stage.wus_answers import fault_of, has_data, has_fault, outcomes, told
-from conformance.strategies import mutated
+from conformance.strategies import DAMAGES, damaged, mutated
 from conformance.strategies_expected import (
     BATCH_CHANGES,
     VALIDATIE_CHANGES,
@@ -35,7 +35,7 @@ from conformance.strategies_expected import (
 )
 from conformance.transport import soap
 from conformance.transport.ebms2.http import HttpAnswer, TroubleKind
-from conformance.transport.ebms2.names import SOAP_ACTION
+from conformance.transport.ebms2.names import SOAP_ACTION, Kind
 from conformance.transport.ebms2.posting import Poster
 from conformance.transport.ebms2.writing import Outgoing, write_message
 from conformance.transport.soap import FaultCode, MediaTypeRefused, SoapFault
@@ -46,6 +46,7 @@ _TYPES: Final = ("text/xml; charset=utf-8", "text/xml", "application/soap+xml", 
 _BATCHES: Final = 3
 _SEQUENCES: Final = 6
 _RECENT: Final = 20
+_HEADERS: Final = ("accept-language", "cookie", "forwarded", "referer", "traceparent", "user-agent", "x-forwarded-for", "x-request-id")
 _WHOLE: Final = frozenset({VerwerkingsCode.XML_VALIDATIE, VerwerkingsCode.OIN_IN_CPA})
 
 
@@ -60,21 +61,15 @@ class Posted:
         return f"<{len(self.body)} bytes as {self.content_type!r}>"
 
 
-_DAMAGES: Final[Mapping[str, Callable[[bytes, int], bytes]]] = {
-    "broken off": lambda document, at: document[:at],
-    "a byte lost": lambda document, at: document[:at] + document[at + 1 :],
-    "a byte changed": lambda document, at: document[:at] + b"\0" + document[at + 1 :],
-    "a piece twice": lambda document, at: document[:at] + document[at // 2 :],
-}
 _OTHER_XML: Final = "other XML"
 _NOISE: Final = "noise"
-_WAYS: Final = (*_DAMAGES, _OTHER_XML, _NOISE)
+_WAYS: Final = (*DAMAGES, _OTHER_XML, _NOISE)
 
 
 def _damaged(documents: st.SearchStrategy[bytes], otherwise: st.SearchStrategy[bytes], way: str) -> st.SearchStrategy[bytes]:
     """Return a strategy for what a document may become: damaged on the way, written ``otherwise``, or something else altogether."""
-    if way in _DAMAGES:
-        return st.builds(lambda document, place: _DAMAGES[way](document, place % max(len(document), 1)), documents, st.integers(0, 60_000))
+    if way in DAMAGES:
+        return damaged(documents, (way,))
     return otherwise if way == _OTHER_XML else st.binary(max_size=60)
 
 
@@ -234,6 +229,40 @@ class Generating:
         wrong = self._wrong_results(last, [VerwerkingsCode.VERWERKT])
         results = len(self._results_on(first))
         return f"a new letter: {wrong}" if wrong else "" if results == 1 else f"same message: {results} results on a batch of one bericht"
+
+    def wrong_after_restart(self) -> str:
+        """Restart the Berichtenbox after it acknowledged a letter, and return what it does not know of that any more; empty when it knows all of it.
+
+        Raises :class:`NotTestedError` when it acknowledges nothing, or cannot be restarted.
+        """
+        receiver, verwerkt = self._receiver, [VerwerkingsCode.VERWERKT]
+        first = receiver.batch()
+        message = receiver.message(first.to_xml())
+        receiver.post(message)
+        if not any(signal.kind == Kind.ACKNOWLEDGMENT for signal in receiver.signals(message.message_id)):
+            raise NotTestedError(Reason.NO_TRAFFIC, "a letter is not acknowledged; see EBMS-046")
+        receiver.restart()
+        if wrong := self._wrong_results(first, verwerkt):
+            return f"of a letter that was acknowledged before the restart: {wrong}"
+        batch = _again(first, receiver.batch(), in_capitals=False)
+        receiver.post(receiver.message(batch.to_xml()))
+        wrong = self._wrong_results(batch, [VerwerkingsCode.BERICHT_BESTAAT_AL])
+        return f"the same letter in another batch after the restart: {wrong}" if wrong else ""
+
+    def strange_headers(self) -> Caught[Mapping[str, str]] | None:
+        """Send letters with HTTP headers that say nothing here: they change nothing."""
+        names = st.one_of(st.sampled_from(_HEADERS), st.from_regex(r"x-[a-z]{1,12}", fullmatch=True))
+        values = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=200)
+
+        def wrong_with(strange: Mapping[str, str]) -> str:
+            batch = self._receiver.batch()
+            message = self._receiver.message(batch.to_xml())
+            outgoing = write_message(message)
+            headers = {**strange, "content-type": outgoing.content_type, "soapaction": SOAP_ACTION}
+            answer = self._receiver.post(message, outgoing, headers=headers).answer or HttpAnswer(0)
+            return objection(EBMS_PATH, outgoing.body, answer) or self._wrong_results(batch, [VerwerkingsCode.VERWERKT])
+
+        return self._hunt(st.dictionaries(names, values, min_size=1, max_size=3), wrong_with, _BATCHES)
 
     def damaged_messages(self) -> Caught[Posted] | None:
         """Post anything to where batches go: the answer is as it is described."""

@@ -6,7 +6,7 @@ Schemathesis makes calls of its OpenAPI, and Hypothesis sequences of sending, po
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import requests
@@ -18,6 +18,7 @@ from schemathesis.core.failures import FailureGroup
 from conformance.berichtenbox.pushing import exchange_of
 from conformance.berichtenbox.wire import Exchange
 from conformance.berichtenbox.wus_face import PATH as WUS_PATH
+from conformance.limits import limits
 from conformance.messages.envelope import ROLE_AFNEMER, SERVICE, Action, Envelope, Part
 from conformance.stage.box_stage import BoxStage
 from conformance.stage.described import CHECKS, operations, told
@@ -33,6 +34,7 @@ _OK: Final = 200
 _DONE: Final = 204
 _FEWER: Final = 10
 _MODES: Final = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
+_A_WHILE: Final = timedelta(minutes=1)
 _UNPROCESSED: Final = "/ebms/messages/unprocessed"
 
 
@@ -126,6 +128,28 @@ class GeneratingRest:
                 return f"{step}: {len(found)} results wait, expected {int(waits)}"
         self._call("PATCH", f"/ebms/messages/{result}")
         return ""
+
+    def wrong_offers(self) -> str:
+        """Leave a result where it is, and return what is wrong with when it is offered again; empty when nothing is.
+
+        Raises :class:`NotTestedError` when time cannot be made to pass: nobody waits for a week.
+        """
+        pass_time = self._receiver.reach.pass_time
+        if pass_time is None:
+            raise NotTestedError(Reason.KIT_LIMIT, "the clock of this Berichtenbox cannot be moved, and nobody waits for a week")
+        message_id = self._call("POST", "/ebms/messages", self._request()).text
+        if not self._receiver.wait(lambda: bool(self._waiting(message_id))):
+            raise NotTestedError(Reason.NO_TRAFFIC, "there is no result on a plain batch; see EBMS-100")
+        offers = [len(self._waiting(message_id))]
+        window = limits().reoffer_window
+        for step in (limits().reoffer_interval + _A_WHILE, window - limits().reoffer_interval, limits().reoffer_interval):
+            pass_time(step)
+            self._receiver.reach.settle()
+            offers.append(len(self._waiting(message_id)))
+        at_first, after_one, within, after = offers
+        if not at_first < after_one < within:
+            return f"offered {at_first} times at first, {after_one} after a day and {within} after {window.days}"
+        return f"offered {after - within} times more on day {window.days + 1}" if after > within else ""
 
     def _request(self) -> bytes:
         receiver = self._receiver

@@ -3,14 +3,15 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, HypothesisWarning
 from hypothesis.strategies import SearchStrategy
 
 from conformance.stage.judging import NotTestedError
@@ -92,7 +93,8 @@ def hunt(
         hunting.try_one(example)
 
     test = settings(_DEADLINE, max_examples=examples)(hypothesis.seed(seed)(given(strategy)(trial)))
-    with contextlib.suppress(_WrongError, _EnoughError, Flaky):
+    with warnings.catch_warnings(), contextlib.suppress(_WrongError, _EnoughError, Flaky):
+        warnings.simplefilter("ignore", HypothesisWarning)  # it finds a large batch too large to print, and it need not print any
         test()
     if hunting.untested is not None:
         raise hunting.untested
@@ -100,3 +102,43 @@ def hunt(
         # Once more, for the record. What depends on what came before may not go wrong twice, and is told as it was seen.
         wrong_with(hunting.caught.example)
     return hunting.caught
+
+
+def draw(strategy: SearchStrategy[_T], *, examples: int, seed: int) -> list[_T]:
+    """Return ``examples`` of a strategy without trying any, the same ones with the same ``seed``: those that :func:`hunt` tries."""
+    found: list[_T] = []
+
+    def keep(example: _T) -> str:
+        found.append(example)
+        return ""
+
+    hunt(strategy, keep, examples=examples, seed=seed)
+    return found
+
+
+def hunt_together(
+    strategy: SearchStrategy[_T],
+    wrong_with: Callable[[Sequence[_T]], Sequence[str]],
+    *,
+    examples: int,
+    seed: int,
+    shrinking_s: float = _SHRINKING_S,
+) -> Caught[_T] | None:
+    """Do as :func:`hunt` does, and try all examples at once first: whoever looks only now and then is not waited for again and again.
+
+    ``wrong_with`` says what is wrong with each of some examples, which must be hashable. What goes wrong among others and not alone is told as such.
+    """
+    drawn = draw(strategy, examples=examples, seed=seed)
+    seen = dict(zip(drawn, wrong_with(drawn), strict=True))
+    worst = next((Caught(example, wrong) for example, wrong in seen.items() if wrong), None)
+    if worst is None:
+        return None
+
+    def alone(example: _T) -> str:
+        return wrong_with([example])[0] if seen.get(example, "not tried") else ""
+
+    caught = hunt(strategy, alone, examples=examples, seed=seed, shrinking_s=shrinking_s)
+    if caught is not None:
+        return caught
+    wrong_with(drawn)  # once more, for the record
+    return Caught(worst.example, f"{worst.wrong}, among {len(drawn)} at once and not alone")

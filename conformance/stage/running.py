@@ -107,6 +107,11 @@ class CasePlugin:
         self._step = step
         self.run = CaseRun()
 
+    @property
+    def requirements(self) -> frozenset[str] | None:
+        """The requirements of which the cases run, ``None`` for all."""
+        return self._selection.requirements
+
     @pytest.fixture(scope="session")
     def scene(self) -> Scene:
         """Give the stage of this run, with an Afnemer."""
@@ -233,7 +238,7 @@ class CasePlugin:
 
 def run_cases(plugin: CasePlugin) -> CaseRun:
     """Run the cases of ``plugin`` and return what they judged; raises ``RuntimeError`` when pytest itself could not run them."""
-    _pytest([], plugin)
+    _pytest([], plugin, _modules_of(plugin.requirements))
     return plugin.run
 
 
@@ -257,6 +262,7 @@ class _Idle:
         """Stand in for the party: nothing runs."""
 
 
+@cache
 def collected() -> Sequence[tuple[str, tuple[str, ...], bool]]:
     """Return each case with the requirements that it decides and whether it is heavy, without running any."""
     found: list[tuple[str, tuple[str, ...], bool]] = []
@@ -267,7 +273,7 @@ def collected() -> Sequence[tuple[str, tuple[str, ...], bool]]:
             items.clear()
 
     _pytest(["--collect-only"], Collector())
-    return found
+    return tuple(found)
 
 
 @cache
@@ -290,7 +296,25 @@ def needs_of(requirements: Iterable[str]) -> frozenset[str]:
     return frozenset().union(*(_needs().get(requirement, frozenset()) for requirement in requirements))
 
 
-def _pytest(more: Sequence[str], plugin: object) -> None:
+@cache
+def _decided() -> Mapping[str, frozenset[str]]:
+    """Return the modules of the cases that decide a requirement."""
+    found: dict[str, frozenset[str]] = {}
+    for case, decided, _is_heavy in collected():
+        module = f"test_{case.partition('/')[0]}.py"
+        found.update({requirement: found.get(requirement, frozenset()) | {module} for requirement in decided})
+    return found
+
+
+def _modules_of(requirements: frozenset[str] | None) -> Sequence[Path]:
+    """Return where the cases on these requirements are: collecting the others takes as long as running a few."""
+    if requirements is None:
+        return [_CASES]
+    names = frozenset[str]().union(*(_decided().get(one, frozenset()) for one in requirements))
+    return [_CASES / name for name in sorted(names)] or [_CASES]
+
+
+def _pytest(more: Sequence[str], plugin: object, places: Sequence[Path] = (_CASES,)) -> None:
     """Let pytest run or collect the cases; raises ``RuntimeError`` when it could not."""
     options = [
         "--import-mode=importlib",
@@ -304,6 +328,6 @@ def _pytest(more: Sequence[str], plugin: object) -> None:
     ]
     options += [part for name in _NO_PLUGINS for part in ("-p", f"no:{name}")]
     marks = ["-o", "markers=" + "\n".join(MARKS)]
-    code = pytest.main([*more, *options, *marks, str(_CASES)], plugins=[plugin])
+    code = pytest.main([*more, *options, *marks, *map(str, places)], plugins=[plugin])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"the cases could not be run: pytest ended with {code!r}")

@@ -79,7 +79,7 @@ def database(tmp_path: Path) -> str:
 @pytest.fixture
 def ledger(database: str) -> Iterator[SqlLedger]:
     """An empty ledger."""
-    with SqlLedger(database) as opened:
+    with SqlLedger(database, is_durable=False) as opened:
         yield opened
 
 
@@ -402,7 +402,7 @@ class EbmsLine:
         )
 
     def _open(self) -> None:
-        self.ledger = self._opened.enter_context(SqlLedger(self.database))
+        self.ledger = self._opened.enter_context(SqlLedger(self.database, is_durable=False))
         self.box = Berichtenbox(self.ledger, self._config, seed=1)
         files = None if self._certificates is None else self._certificates.files_of("server")
         self.box.connect(self.cpa, None if files is None else client_context(files), self.cpa_document)

@@ -205,6 +205,7 @@ def test_answer_doctype(url, shown):
     assert refused.value.reason is Refusal.DOCTYPE
 
 
+@pytest.mark.slow
 def test_answer_bomb():
     """
     ``answer-bomb`` puts a small file in front that unpacks to 64 MB; who reads all of it has no document either.
@@ -237,6 +238,7 @@ def test_answer_cut():
         list(read_antwoord(cut.pieces()))
 
 
+@pytest.mark.slow
 def test_a_large_answer_is_cut_in_its_last_piece():
     """
     ``answer-cut`` passes on what it has of a file in many pieces, and holds one of them.

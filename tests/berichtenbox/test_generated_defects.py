@@ -10,7 +10,7 @@ from conformance.stage.running import CasePlugin, Selection, run_cases
 from conformance.verdicts import Verdict
 from conformance.verification import simulated
 
-OURS = frozenset(item.id for item in catalogue().values() if item.subject == "CONT")
+OURS = frozenset(item.id for item in catalogue().values() if item.subject == "CONT" and item.binds == "logius")
 BROKEN = {Verdict.FAILED, Verdict.WARNING, Verdict.KIT_ERROR}
 
 
@@ -23,21 +23,32 @@ def played(directory, defect=None, *, only=OURS, seed=1, depth="quick"):
     return {result.requirement: result for result in run.results}, run.transcripts
 
 
+@pytest.mark.slow  # the selftest plays it too
 @pytest.mark.parametrize("defect", GENERATED_DEFECTS, ids=lambda defect: defect.name)
 def test_defect_is_found(tmp_path, defect):
     """
     Each fails what it must, and nothing that it may not fail.
     """
     results, transcripts = played(tmp_path, defect, only=defect.fails)
-    (result,) = results.values()
 
-    assert result.verdict is Verdict.FAILED
-    assert "the smallest one is the last in the evidence" in result.message
-    assert len(transcripts) == 1
+    assert {result.verdict for result in results.values()} == {Verdict.FAILED}
+    assert results.keys() == defect.fails
+    assert len(transcripts) == len(defect.fails)
 
 
-@pytest.mark.slow  # the selftest plays it too
-@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_smallest_is_told(tmp_path):
+    """
+    What is caught is told, and is the last in the evidence.
+    """
+    defect = next(one for one in GENERATED_DEFECTS if one.name == "counts_in_bytes")
+
+    results, _ = played(tmp_path, defect, only=defect.fails)
+
+    assert "the smallest one is the last in the evidence" in results["CONT-005"].message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, 3])  # the selftest plays the first
 def test_right_berichtenbox_is_right_with_every_seed(tmp_path, seed):
     """
     One that does it right passes whatever is generated.
@@ -82,5 +93,5 @@ def test_names_and_requirements_are_good():
     defects = (*WIRE_DEFECTS, *SERVICE_DEFECTS, *GENERATED_DEFECTS)
 
     assert len({defect.name for defect in defects}) == len(defects)
-    assert {requirement for defect in GENERATED_DEFECTS for requirement in defect.fails | defect.also} == OURS
-    assert {requirement for defect in GENERATED_DEFECTS for requirement in defect.fails} == OURS
+    assert {requirement for defect in GENERATED_DEFECTS for requirement in defect.fails | defect.also} <= set(catalogue())
+    assert {requirement for defect in GENERATED_DEFECTS for requirement in defect.fails} - {"VERW-052"} == OURS

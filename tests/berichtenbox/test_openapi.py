@@ -6,10 +6,13 @@ import re
 import httpx
 import jsonschema
 import pytest
+import yaml
 from starlette.routing import Mount
 
+from conformance import specs
 from conformance.berichtenbox.app import CANARY_PATH, create_app
 from conformance.berichtenbox.committer import GroupCommitter
+from conformance.berichtenbox.ebms_face import PATH as EBMS_PATH
 from conformance.berichtenbox.faults import KINDS, Point
 from conformance.berichtenbox.ledger import State
 from conformance.berichtenbox.wus_face import PATH as WUS_PATH
@@ -53,6 +56,18 @@ def test_every_face_is_described(routes, mounts, make):
     """
     assert set(mounts) == {make.description(name).base for name in ("ebms-adapter", "control", "berichtpresentatie")}
     assert [route.path for route in routes if not isinstance(route, Mount)] == [f"{CANARY_PATH}/{{naam}}", WUS_PATH]
+
+
+def test_faces_with_xml_are_described():
+    """
+    SOAP and ebMS2 are POSTs, at the paths where they are served; `verify` holds their answers against this description.
+    """
+    described = yaml.safe_load(specs.path("openapi/xml-faces.yaml").read_text(encoding="utf-8"))["paths"]
+
+    assert {path: [method for method in ("get", "post", "put", "patch", "delete") if method in item] for path, item in described.items()} == {
+        EBMS_PATH: ["post"],
+        WUS_PATH: ["post"],
+    }
 
 
 def test_the_control_face_describes_every_name_that_it_uses(make):

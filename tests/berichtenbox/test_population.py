@@ -142,6 +142,7 @@ class Sink:
         deque(accounts, maxlen=0)
 
 
+@pytest.mark.slow
 def test_each_million_is_told():
     """
     Who waits for many hears how far it is.

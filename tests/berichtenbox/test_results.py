@@ -288,6 +288,7 @@ def test_doctype(result, url, shown):
     assert own == Draft(result)
 
 
+@pytest.mark.slow
 def test_gzip_bomb(result):
     """
     ``gzip-bomb`` is small, and unpacks to about 64 MB: a reader with a limit refuses it.

@@ -85,6 +85,31 @@ def test_sqlite_syncs_each_commit(database):
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
+def test_ledger_that_is_thrown_away_does_not_wait_for_the_disk(database):
+    """
+    What need not survive the machine is not synced, and is there for who opens it again.
+    """
+    with SqlLedger(database, is_durable=False) as ledger, ledger._writer.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 0
+        ledger.write([lambda writing: writing.put_setting("kept", 1)])
+
+    with SqlLedger(database) as again:
+        assert again.setting("kept") == 1
+
+
+def test_what_is_compiled_for_one_ledger_serves_the_next(database):
+    """
+    Every SQLite ledger has the same dialect: what it was asked once need not be compiled again.
+    """
+    with SqlLedger(database) as one, SqlLedger("sqlite://") as other:
+        one.lasts()
+        known = len(sql._compiled)
+        other.lasts()
+
+        assert one._reader.dialect is other._reader.dialect
+        assert len(sql._compiled) == known > 0
+
+
 @pytest.mark.parametrize(
     ("statement", "index"),
     [

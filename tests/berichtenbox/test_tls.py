@@ -84,7 +84,7 @@ def certificates(pki_directory):
 def running_box(certificates, tmp_path_factory):
     """One Berichtenbox with TLS for the module."""
     presenting = Presenting(certificates.files_of("server"))
-    with SqlLedger(f"sqlite:///{tmp_path_factory.mktemp('tls') / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path_factory.mktemp('tls') / 'ledger.db'}", is_durable=False) as ledger:
         box = Berichtenbox(ledger)
         with running(box, tls=presenting) as urls:
             secured = Secured(box, presenting, certificates, urls.url)

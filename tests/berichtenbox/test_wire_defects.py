@@ -51,7 +51,7 @@ def test_handler_needs_a_cpa(tmp_path):
     """
     A Berichtenbox without a CPA has no message service handler to change.
     """
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         box = Berichtenbox(ledger)
         with pytest.raises(ValueError, match="without a CPA"):
             BY_NAME["takes_any_cpa"].install(box, None)
@@ -62,7 +62,7 @@ def test_without_tls_there_is_nothing_to_weaken(tmp_path, name):
     """
     What is wrong with TLS leaves a Berichtenbox on plain HTTP as it is.
     """
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         box = Berichtenbox(ledger)
         BY_NAME[name].install(box, None)
 

@@ -115,7 +115,7 @@ class Choosy(Sender):
 def play(tmp_path):
     """Put an Afnemer on a stage, and give that."""
     with ExitStack() as stack:
-        ledger = stack.enter_context(SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}"))
+        ledger = stack.enter_context(SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False))
         box = Berichtenbox(ledger, seed=1)
         urls = stack.enter_context(running(box, works_by_itself=False))
 

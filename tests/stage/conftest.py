@@ -46,7 +46,7 @@ class Refusing(PythonCaller):
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Berichtenbox]:
     """A Berichtenbox that works when it is told to."""
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         yield Berichtenbox(ledger, seed=SEED)
 
 

@@ -32,12 +32,17 @@ def generating(stage):
     "hunt",
     [
         Generating.right_validaties,
-        Generating.nearly_right_validaties,
-        Generating.damaged_validaties,
-        Generating.leaking_validaties,
-        Generating.batches,
-        Generating.sequences,
-        Generating.damaged_messages,
+        *(
+            pytest.param(hunt, marks=pytest.mark.slow)  # the selftest plays all of them
+            for hunt in (
+                Generating.nearly_right_validaties,
+                Generating.damaged_validaties,
+                Generating.leaking_validaties,
+                Generating.batches,
+                Generating.sequences,
+                Generating.damaged_messages,
+            )
+        ),
     ],
     ids=lambda hunt: hunt.__name__,
 )
@@ -178,3 +183,48 @@ def test_examples_show_no_content():
     """
     assert repr(Posted("text/xml", b"<a/>")) == "<4 bytes as 'text/xml'>"
     assert "999990007" not in repr(ExpectedBatch(b"999990007", (VerwerkingsCode.VERWERKT,)))
+
+
+@pytest.mark.parametrize(
+    ("wrongs", "told"),
+    [
+        (["", ""], ""),
+        (["no result"], "of a letter that was acknowledged before the restart: no result"),
+        (
+            ["", "expected BerichtBestaatAl; seen Verwerkt"],
+            "the same letter in another batch after the restart: expected BerichtBestaatAl; seen Verwerkt",
+        ),
+    ],
+)
+def test_what_is_lost_at_a_restart_is_told(generating, monkeypatch, wrongs, told):
+    """
+    A result that never comes, and a letter that is not known any more.
+    """
+    found = iter(wrongs)
+    monkeypatch.setattr(Generating, "_wrong_results", lambda _self, _batch, _codes: next(found))
+
+    assert generating.wrong_after_restart() == told
+
+
+def test_restart_decides_nothing_without_an_acknowledgment(generating, stage, monkeypatch):
+    """
+    What was never acknowledged may be lost.
+    """
+    monkeypatch.setattr(stage.receiver, "signals", lambda _message_id: [])
+
+    with pytest.raises(NotTestedError, match="see EBMS-046") as raised:
+        generating.wrong_after_restart()
+
+    assert raised.value.reason is Reason.NO_TRAFFIC
+
+
+def test_header_that_is_minded_is_caught(generating, stage, monkeypatch):
+    """
+    A bare 500 to a header is found, and so is a letter without a result.
+    """
+    monkeypatch.setattr(stage.receiver, "post", lambda *_args, **_more: HttpOutcome(HttpAnswer(500)))
+    crashed = generating.strange_headers()
+    monkeypatch.setattr(stage.receiver, "post", lambda *_args, **_more: HttpOutcome(HttpAnswer(204)))
+
+    assert "HTTP 500" in crashed.wrong
+    assert "no result within the time to react" in generating.strange_headers().wrong

@@ -29,6 +29,7 @@ def calling(stage):
         yield found
 
 
+@pytest.mark.slow  # the selftest plays it too
 def test_right_adapter_is_never_caught(calling, stage):
     """
     A simulated one offers the face, and nothing goes wrong with calls or sequences; all of it is on the record.
@@ -116,3 +117,43 @@ def test_without_certificates_it_is_plain_http(stage):
     with closing(GeneratingRest(plain)) as found, closing(GeneratingRest(replace(plain, certificates=stage.certificates))) as shown:
         assert found._session.cert is None
         assert shown._session.cert is not None
+
+
+def test_offers_are_not_judged_where_time_does_not_pass(calling, stage):
+    """
+    Of a Berichtenbox whose clock cannot be moved nobody knows what it does in a week.
+    """
+    stage.receiver.reach = replace(stage.receiver.reach, pass_time=None)
+
+    with pytest.raises(NotTestedError, match="nobody waits for a week") as raised:
+        calling.wrong_offers()
+
+    assert raised.value.reason is Reason.KIT_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("counts", "wrong"),
+    [
+        ([1, 1, 2, 7, 7], ""),
+        ([1, 1, 1, 7, 7], "offered 1 times at first, 1 after a day and 7 after 6"),
+        ([1, 1, 2, 7, 8], "offered 1 times more on day 7"),
+    ],
+)
+def test_offers_are_counted(calling, monkeypatch, counts, wrong):
+    """
+    A result comes again on the first day and until the sixth, and not on the seventh.
+    """
+    told = iter(counts)
+    monkeypatch.setattr(GeneratingRest, "_waiting", lambda _self, _message_id: ["result"] * next(told))
+
+    assert calling.wrong_offers() == wrong
+
+
+def test_offers_need_a_result(calling, monkeypatch):
+    """
+    Without a first result there is none that can come again.
+    """
+    monkeypatch.setattr(GeneratingRest, "_waiting", lambda _self, _message_id: [])
+
+    with pytest.raises(NotTestedError, match="see EBMS-100"):
+        calling.wrong_offers()

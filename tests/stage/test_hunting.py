@@ -96,3 +96,58 @@ def test_each_depth_tries_more():
     Deep tries more than default, and that more than quick.
     """
     assert Depth.QUICK.examples < Depth.DEFAULT.examples < Depth.DEEP.examples
+
+
+def test_examples_are_drawn_as_they_are_hunted():
+    """
+    What is drawn with a seed is what a hunt with that seed tries.
+    """
+    tried = []
+    hunt(st.integers(), lambda number: tried.append(number) or "", examples=15, seed=3)
+
+    assert hunting.draw(st.integers(), examples=15, seed=3) == tried
+
+
+def test_together_everything_is_tried_once():
+    """
+    Where nothing is wrong there is one round, with all examples in it.
+    """
+    rounds = []
+
+    caught = hunting.hunt_together(st.integers(), lambda numbers: rounds.append(len(numbers)) or [""] * len(numbers), examples=15, seed=3)
+
+    assert caught is None
+    assert rounds == [15]
+
+
+def test_together_what_is_wrong_becomes_small():
+    """
+    What goes wrong among others is made small alone; what was right is not tried again.
+    """
+    rounds = []
+
+    def wrong_with(numbers):
+        rounds.append(list(numbers))
+        return [f"{number} is large" if number >= 1000 else "" for number in numbers]
+
+    caught = hunting.hunt_together(st.integers(0, 1_000_000), wrong_with, examples=20, seed=1)
+
+    assert (caught.example, caught.wrong) == (1000, "1000 is large")
+    assert rounds[-1] == [1000]
+    assert not {number for one in rounds[1:] for number in one} & {number for number in rounds[0] if number < 1000}
+
+
+def test_together_what_is_right_alone_is_told_as_seen():
+    """
+    What goes wrong only among others is told as such, and they are tried together once more for the record.
+    """
+    rounds = []
+
+    def wrong_with(numbers):
+        rounds.append(len(numbers))
+        return ["lost" if place == 2 and len(numbers) > 2 else "" for place, _ in enumerate(numbers)]
+
+    caught = hunting.hunt_together(st.integers(), wrong_with, examples=10, seed=1)
+
+    assert caught.wrong == "lost, among 10 at once and not alone"
+    assert rounds[0] == rounds[-1] == 10

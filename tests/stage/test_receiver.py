@@ -31,7 +31,7 @@ def playing(directory, make, sync_reply="none"):
     profile = Profile.default("ebms")
     profile = replace(profile, afnemer=replace(profile.afnemer, gateway=f"http://127.0.0.1:{free_port('127.0.0.1')}/ebms"))
     wiring = wire(profile, directory, is_movable=True, sync_reply=sync_reply)
-    with SqlLedger(f"sqlite:///{directory / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{directory / 'ledger.db'}", is_durable=False) as ledger:
         box = Berichtenbox(ledger, seed=1)
         with set_up(box, profile, wiring, works_by_itself=False) as urls:
             party = make(connection_of(box, urls, 1) | dict(wiring.variables()))

@@ -69,17 +69,17 @@ def test_collecting_has_no_effect_on_itself():
     """
     Asking again gives the same answer.
     """
-    assert collected() == EVERY
+    assert collected.__wrapped__() == EVERY
 
 
-@pytest.mark.parametrize(("case", "requirements"), [pytest.param(case, requirements, id=case) for case, requirements, _ in EVERY])
-def test_every_case_decides_what_exists(case, requirements):
+def test_every_case_decides_what_exists():
     """
     Each case decides at least one requirement of the catalogue, and one with an Afnemer none that binds only Logius.
     """
-    assert requirements, case
-    assert set(requirements) <= set(catalogue())
-    assert case.startswith("berichtenbox_") or [name for name in requirements if catalogue()[name].binds == "logius"] == []
+    for case, requirements, _is_heavy in EVERY:
+        assert requirements, case
+        assert set(requirements) <= set(catalogue()), case
+        assert case.startswith("berichtenbox_") or [name for name in requirements if catalogue()[name].binds == "logius"] == [], case
 
 
 def test_heavy_cases_are_told_apart():
@@ -136,6 +136,7 @@ def test_empty_selection_runs_nothing(run):
                 "aanleveren/more_than_a_thousand_are_split",
                 "abonnementen/million_citizens_are_asked_about",
                 "abonnementen_antwoorden/gzip_bomb_is_survived",
+                *(case for case, _, _ in EVERY if case.startswith("gegenereerd/")),
                 "herlevering/live_traffic_goes_on",
                 "validatie_antwoorden/right_answer_is_understood[slow-values5]",
                 "verwerkingsberichten/a_thousand_berichten_in_one_result",

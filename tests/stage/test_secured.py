@@ -40,7 +40,7 @@ def certificates(tmp_path_factory):
 def secured(tmp_path, certificates):
     """A stage over ebMS2 and two-way TLS, with the reference Afnemer."""
     wiring = wire(Profile.default("ebms"), tmp_path, is_movable=True, certificates=certificates)
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         box = Berichtenbox(ledger, seed=1)
         with set_up(box, Profile.default("ebms"), wiring, works_by_itself=False) as urls:
             party = ReferenceAfnemer(connection_of(box, urls, 1) | dict(wiring.variables()))

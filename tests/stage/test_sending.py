@@ -30,7 +30,7 @@ def stage(tmp_path):
     profile = Profile.default("ebms")
     profile = replace(profile, afnemer=replace(profile.afnemer, gateway=f"http://127.0.0.1:{free_port('127.0.0.1')}/ebms"))
     wiring = wire(profile, tmp_path, is_movable=True)
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         box = Berichtenbox(ledger, seed=1)
         with set_up(box, profile, wiring, works_by_itself=False) as urls:
             party = ReferenceAfnemer(connection_of(box, urls, 1) | dict(wiring.variables()))

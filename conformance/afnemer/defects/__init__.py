@@ -5,6 +5,7 @@ import conformance.afnemer.defects.controle
 import conformance.afnemer.defects.documents
 import conformance.afnemer.defects.ebms_receiving
 import conformance.afnemer.defects.ebms_sending
+import conformance.afnemer.defects.gegenereerd
 import conformance.afnemer.defects.offers
 import conformance.afnemer.defects.receiving
 import conformance.afnemer.defects.redelivery

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, NoReturn
 from urllib.parse import quote as escape
 
@@ -55,6 +56,12 @@ class _Answer:
         return self.content.decode("utf-8", "replace")
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return whom the machine trusts: read once, for that takes longer than a call."""
+    return ssl.create_default_context()
+
+
 class HttpCaller:
     """Calls the test-control interface at ``url``; an answer takes ``timeout_s`` seconds at most."""
 
@@ -64,7 +71,7 @@ class HttpCaller:
         self._client = httpx.Client(
             timeout=timeout_s,
             trust_env=False,
-            verify=ssl.create_default_context(),
+            verify=_trusted(),
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             # A connection that idles may be closed at the very moment that it is used again: the outcome of a delivery would then be unknown.
             limits=httpx.Limits(max_keepalive_connections=0),
