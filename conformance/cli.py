@@ -28,6 +28,8 @@ _COMMANDS: Final = {
     "check": "Grade message files with the rules.",
     "init": "Write a commented profile.",
     "specs": "Show the catalogue of requirements.",
+    "load": "Put a party under the load of a norm, and grade it.",
+    "sno": "Grade supplied data against the SNO.",
     "selftest": "Prove that every case can fail.",
     "evidence": "Check the evidence of a run.",
     "contracts": "Hold your own contracts against the kit.",

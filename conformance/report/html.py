@@ -16,6 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from conformance.report.load_part import Drawing, words
 from conformance.report.texts import day, printable, texts
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -56,9 +57,11 @@ class Todo:
     why: str
 
 
-def render(document: Mapping[str, Any], lang: str = "nl") -> bytes:
-    """Return ``report.html`` for a document of ``json_report.document``, in ``nl`` or ``en``; raises ``KeyError`` for another language."""
-    words = texts(lang)
+def render(document: Mapping[str, Any], lang: str = "nl", drawings: Sequence[Drawing] = ()) -> bytes:
+    """Return ``report.html`` for a document of ``json_report.document``, in ``nl`` or ``en``; raises ``KeyError`` for another language.
+
+    ``drawings`` are the plots of a load profile.
+    """
     css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     todo = _todo(document, lang)
     page = (
@@ -67,7 +70,10 @@ def render(document: Mapping[str, Any], lang: str = "nl") -> bytes:
         .render(
             doc=document,
             lang=lang,
-            t=words,
+            t=texts(lang),
+            load=document.get("load"),
+            load_words=words(lang),
+            drawings=[(drawing, Markup(drawing.svg)) for drawing in drawings],  # noqa: S704  # ours, made of numbers
             css=css,
             css_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
             name=_name(document, lang),
@@ -143,10 +149,10 @@ def _todo(document: Mapping[str, Any], lang: str) -> list[Todo]:
 
 
 def _todo_of(item: Mapping[str, Any], lang: str) -> Todo:
-    words = texts(lang)
+    said = texts(lang)
     key = "undeclared" if item["reason"] == "undeclared" else item["verdict"]
-    why = item["advice"][lang] or words["reasons"].get(item["reason"]) or _first_message(item)
-    return Todo(item["id"], words["todo_verb"][key], item["titles"][lang], item["verdict"], why)
+    why = item["advice"][lang] or said["reasons"].get(item["reason"]) or _first_message(item)
+    return Todo(item["id"], said["todo_verb"][key], item["titles"][lang], item["verdict"], why)
 
 
 def _first_message(item: Mapping[str, Any]) -> str:

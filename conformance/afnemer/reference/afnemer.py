@@ -54,6 +54,7 @@ class ReferenceAfnemer:
         self._wus = connection.get("BERICHTENBOX_WUS", "")
         self._own_directory = None if connection.get("AFNEMER_MAP") else tempfile.TemporaryDirectory(prefix="afnemer-")
         self._directory = Path(connection.get("AFNEMER_MAP") or self._own_directory.name)  # type: ignore[union-attr]  # one of the two is there
+        self._is_durable = self._own_directory is None  # what is thrown away at the end need not wait for the disk
         self._seed = int(connection.get("BERICHTENBOX_SEED", "0"))
         self._working = threading.RLock()
         self._stopping = threading.Event()
@@ -61,7 +62,7 @@ class ReferenceAfnemer:
         self._open()
 
     def _open(self) -> None:
-        self.store = Store(self._directory / "afnemer.db")
+        self.store = Store(self._directory / "afnemer.db", is_durable=self._is_durable)
         self.gateway = self._new_gateway()
         self.validator = self._new_validator() if self._wus else None
         self.sender = self.sender_class(self._connection, self.store, self.gateway, self.now, self._seed, self.validator)
@@ -72,7 +73,7 @@ class ReferenceAfnemer:
     def _new_gateway(self) -> MessageService:
         if self._settings is None:
             return self.gateway_class(self._connection.adapter)
-        return self.ebms_gateway_class(self._settings, self._directory / "ebms.db", self.now)
+        return self.ebms_gateway_class(self._settings, self._directory / "ebms.db", self.now, is_durable=self._is_durable)
 
     def _new_validator(self) -> Validator:
         tls = None if self._settings is None else self._settings.tls
@@ -178,7 +179,13 @@ class ReferenceAfnemer:
         """Deliver again everything that was offered from ``vanaf`` to ``tot``."""
         with self._working:
             count = self.sender.redeliver(_moment(verzoek, "vanaf"), _moment(verzoek, "tot"))
+        while self._send_more():  # between two rounds others get their turn: a day that comes again must not hold up the letters of today
+            pass
         return {"aantal": count}
+
+    def _send_more(self) -> bool:
+        with self._working:
+            return self.sender.send_waiting()
 
     def abonnementen(self, verzoek: Mapping[str, Any]) -> dict[str, Any]:
         """Request abonnementen now; raises ``ValueError`` for what cannot be asked."""

@@ -9,12 +9,15 @@ from typing import Any
 
 
 class Database:
-    """One SQLite file that survives a crash, safe to use from several threads."""
+    """One SQLite file that survives a crash, safe to use from several threads.
 
-    def __init__(self, file: Path, tables: str) -> None:
+    One that is not ``is_durable`` survives the end of its process, and not that of the machine: it does not wait for the disk.
+    """
+
+    def __init__(self, file: Path, tables: str, *, is_durable: bool = True) -> None:
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+        for pragma in ("journal_mode=WAL", f"synchronous={'FULL' if is_durable else 'OFF'}", "busy_timeout=5000"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(tables)
 

@@ -56,7 +56,7 @@ class EbmsSettings:
 
 
 class EbmsGateway:
-    """Sends, receives, repeats and acknowledges; ``file`` is its database, ``now`` the wall clock.
+    """Sends, receives, repeats and acknowledges; ``file`` is its database (see :class:`Database`), ``now`` the wall clock.
 
     Raises ``CannotListenError`` when its URL cannot be bound, ``PkiError`` or ``TlsFilesError`` when its certificates cannot be used.
     """
@@ -66,7 +66,7 @@ class EbmsGateway:
     server_certificate: str = "client"
     """Which one its own server shows."""
 
-    def __init__(self, settings: EbmsSettings, file: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: EbmsSettings, file: Path, now: Callable[[], datetime], *, is_durable: bool = True) -> None:
         self.settings, self.now = settings, now
         contexts = (None, None) if settings.tls is None else self.contexts(pki.load(settings.tls))
         own = urlsplit(settings.url)
@@ -74,7 +74,7 @@ class EbmsGateway:
         self.handler = MessageHandler({settings.party}, self.cpa, now=now, new_message_id=self.new_message_id)
         port = _PORTS[own.scheme] if own.port is None else own.port
         with ExitStack() as opening:
-            self.store = opening.enter_context(closing(EbmsStore(file)))
+            self.store = opening.enter_context(closing(EbmsStore(file, is_durable=is_durable)))
             self.poster = opening.enter_context(Poster(contexts[0]))
             self.endpoint = opening.enter_context(Endpoint(self.answer_to, self._host, port, contexts[1], own.path or "/"))
             self._open = opening.pop_all()

@@ -38,8 +38,8 @@ _COLUMNS: Final = "message_id, cpa_id, url, content_type, retries, interval_s, g
 class EbmsStore(Database):
     """The database of the gateway; moments are aware."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(file, _TABLES)
+    def __init__(self, file: Path, *, is_durable: bool = True) -> None:
+        super().__init__(file, _TABLES, is_durable=is_durable)
 
     # -- what is sent ----------------------------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ MOST_ROUNDS: Final = 5
 """How often an offer waits for somebody's abonnement before a person looks at it."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _WAITING: Final = frozenset({"aangeboden", "opnieuw-aangeboden"})
+_AGAIN_AT_ONCE: Final = 5
+"""Batches that are delivered again before others get their turn."""
 _OVERHEAD_BYTES: Final = 2_000  # the elements around one bericht
 _ROOM: Final = 0.95  # of the 20 MiB above which Digikoppeling would use Grote Berichten (100 MB is allowed); the rest is for what is estimated
 
@@ -135,7 +137,7 @@ class Sender:
         """Keep letters, put those that can be sent in the outbox, and send; return (BerichtID, BatchID) in the order asked."""
         with self.store.transaction():
             kept = [bericht for group in self.groups(letters, per_batch) for bericht in self._keep(group)]
-        self.send_waiting()
+        self.send_waiting(most_again=0)
         return kept
 
     def groups(self, letters: Sequence[dict[str, Any]], per_batch: int | None) -> Iterator[list[dict[str, Any]]]:
@@ -184,9 +186,9 @@ class Sender:
         part = Part(self.payload_of(batch), "text/xml", f"batch-{batch.batch_id}.xml", batch.batch_id)
         return self.connection.envelope(Action.BV_REQUEST, part)
 
-    def send_waiting(self) -> bool:
-        """Send what is in the outbox, oldest first; return whether something left."""
-        return send_each(self.store.outbox(), self.send, self._failed_for_good)
+    def send_waiting(self, *, most_again: int = _AGAIN_AT_ONCE) -> bool:
+        """Send what is in the outbox, what is delivered again last and a few at a time; return whether something left."""
+        return send_each(self.store.outbox(most_again), self.send, self._failed_for_good)
 
     def send(self, offer: StoredOffer) -> None:
         """Send one offer with what was kept of it, as far as it is wanted."""
@@ -274,7 +276,7 @@ class Sender:
         self.store.plan_offer(bericht.batch_id, [bericht.bericht_id])
 
     def redeliver(self, start: datetime, end: datetime) -> int:
-        """Deliver again everything that was offered in a window; return the number of berichten."""
+        """Begin to deliver again everything that was offered in a window; return the number of berichten."""
         again: dict[str, dict[str, None]] = {}
         for offer in self.store.offers_between(start.timestamp(), end.timestamp()):
             again.setdefault(offer.batch_id, {}).update(dict.fromkeys(offer.bericht_ids))

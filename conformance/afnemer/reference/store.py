@@ -54,8 +54,8 @@ class StoredOffer:
 class Store(Voorkeuren):
     """The database of the Afnemer."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(file, _TABLES)
+    def __init__(self, file: Path, *, is_durable: bool = True) -> None:
+        super().__init__(file, _TABLES, is_durable=is_durable)
 
     def add_bericht(self, bericht_id: str, batch_id: str, letter: dict[str, Any], status: str) -> None:
         """Keep a new bericht."""
@@ -78,9 +78,11 @@ class Store(Voorkeuren):
         """Put an offer in the outbox; ``is_again`` for a herlevering of what was taken before."""
         self._do("INSERT INTO offer (batch_id, bericht_ids, is_again) VALUES (?, ?, ?)", batch_id, json.dumps(list(bericht_ids)), is_again)
 
-    def outbox(self) -> tuple[StoredOffer, ...]:
-        """Return the offers that are still to be sent, oldest first."""
-        return tuple(_offer(row) for row in self._rows("SELECT * FROM offer WHERE sent_at IS NULL AND NOT is_given_up ORDER BY id"))
+    def outbox(self, most_again: int | None = None) -> tuple[StoredOffer, ...]:
+        """Return the offers that are still to be sent: new ones, oldest first, and then what is delivered again, ``most_again`` of it at most."""
+        waiting = "SELECT * FROM offer WHERE sent_at IS NULL AND NOT is_given_up AND is_again = ? ORDER BY id LIMIT ?"
+        rows = (*self._rows(waiting, False, -1), *self._rows(waiting, True, -1 if most_again is None else most_again))  # noqa: FBT003  # columns
+        return tuple(_offer(row) for row in rows)
 
     def mark_sent(self, offer: StoredOffer, at: float, message_id: str | None = None) -> None:
         """Note that an offer was accepted, and in which message."""

@@ -53,8 +53,8 @@ class StoredVerzoek:
 class Voorkeuren(Database):
     """The part of the database of the Afnemer that is about what citizens want."""
 
-    def __init__(self, file: Path, tables: str) -> None:
-        super().__init__(file, _TABLES + tables)
+    def __init__(self, file: Path, tables: str, *, is_durable: bool = True) -> None:
+        super().__init__(file, _TABLES + tables, is_durable=is_durable)
         self._do(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
     # -- what citizens want ----------------------------------------------------------------------------------------------------------------
