@@ -96,7 +96,7 @@ def stage(profile: Profile, seed: int, directory: Path) -> Iterator[Scene]:
     # An Afnemer in this process acts only when the cases ask it to, and the cases settle the Berichtenbox then.
     is_embedded = profile.driver.kind in _IN_THIS_PROCESS
     wiring = wire(profile, directory, is_movable=is_embedded) if profile.berichtenbox.face == "ebms" else None
-    with SqlLedger(f"sqlite:///{directory / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{directory / 'ledger.db'}", is_durable=False) as ledger:
         box = Berichtenbox(ledger, profile.connection_config(), seed=seed, population=profile.population())
         with set_up(box, profile, wiring, works_by_itself=not is_embedded) as urls:
             variables = connection_of(box, urls, seed) | ({} if wiring is None else dict(wiring.variables()))

@@ -230,7 +230,7 @@ class Simulated:
 
     def _started(self) -> Berichtenbox:
         wiring, defect, tls = self._wiring, self._defect, self._wiring.presenting
-        ledger = self._open.enter_context(SqlLedger(f"sqlite:///{self._directory / 'ledger.db'}"))
+        ledger = self._open.enter_context(SqlLedger(f"sqlite:///{self._directory / 'ledger.db'}", is_durable=False))
         box = Berichtenbox(ledger, seed=self._seed)
         box.connect(wiring.cpa, None if tls is None else client_context(tls.files), wiring.cpa_file.read_bytes())
         if defect is not None:

@@ -1,16 +1,21 @@
 """A valid message of each kind, from which a test of messages, rules or transport departs by one change."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
+import httpx
 import pikepdf
 import pytest
+from hypothesis import settings
 
+from conformance import wiring
 from conformance.messages.batch import Batch, Bericht, Bijlage
 from conformance.messages.envelope import SERVICE, Action, Envelope, Part
 from conformance.messages.verwerkingsbericht import Resultaat, Verwerkingsbericht, VerwerkingsCode
+from conformance.profile import Profile
 from conformance.rules.findings import Connection, Knowledge
 from conformance.transport import pki
 
@@ -23,6 +28,22 @@ XMP = (
     "<pdfaid:part>{}</pdfaid:part><pdfaid:conformance>{}</pdfaid:conformance>"
     '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
+
+
+MANY_EXAMPLES = 100
+settings.register_profile("few", max_examples=20)
+settings.register_profile("many", max_examples=MANY_EXAMPLES)
+_LONGEST_ID = 100
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Hypothesis draw few examples, and many where that was asked for: the gate of slow tests runs ``-m "slow or hypothesis"``."""
+    settings.load_profile("many" if "hypothesis" in config.option.markexpr else "few")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Return a short name for a long value: some are megabytes, and each report of a test carries its name."""
+    return f"{argname}_of_{len(val)}" if isinstance(val, str | bytes) and len(val) > _LONGEST_ID else None
 
 
 def _make_pdf(claim: str = "2A", *, without: str = "", padding: int = 0) -> bytes:
@@ -120,3 +141,24 @@ def pki_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("certificates") / "pki"
     pki.write(directory, pki.make(pki.Plan(OIN, datetime.now(UTC))))
     return directory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., pki.Pki]]:
+    """Do once what takes longer than most tests, and is the same each time: certificates for a run, and reading which authorities are trusted.
+
+    Gives what makes certificates for a run.
+    """
+    made = wiring._new_certificates
+    kept: dict[tuple[object, ...], pki.Pki] = {}
+
+    def certificates(profile: Profile, _directory: Path) -> pki.Pki:
+        key = (profile.afnemer.oin, profile.logius_oin(), profile.berichtenbox.host)
+        if key not in kept:
+            kept[key] = made(profile, tmp_path_factory.mktemp("run") / "pki")
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wiring, "_new_certificates", certificates)
+        patch.setattr(httpx._transports.default, "create_ssl_context", cache(httpx.create_ssl_context))
+        yield made

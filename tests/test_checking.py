@@ -290,6 +290,7 @@ def test_abonnementantwoord_is_graded(pack):
     assert checked.needs_context == {"ABO-061", "ABO-063", "ABO-065", "ABO-067"}
 
 
+@pytest.mark.slow
 def test_abonnementantwoord_is_not_unpacked_whole():
     """
     An answer may unpack to more than any other message does.

@@ -729,6 +729,7 @@ def test_runs_without_the_fixture_load_nothing():
     assert ended.stdout.strip() == "['conformance', 'conformance.plugin']"
 
 
+@pytest.mark.slow
 def test_strict_run_in_a_process_of_its_own_is_clean(tmp_path):
     """
     With warnings as errors, strict marks and its own process, nothing is left behind that pytest objects to.

@@ -2,6 +2,7 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 
@@ -12,7 +13,7 @@ from conformance.catalogue import catalogue
 from conformance.progress import PlainProgress
 from conformance.rules.grading import grade_result
 from conformance.selftest import BOXES, LINES, NULL_PARTIES, REFERENCE, Row, SelftestResult, UnknownDefectError, play_party, run_selftest
-from conformance.stage.running import Selection
+from conformance.stage.running import Selection, collected
 from conformance.verdicts import CaseResult, Reason, Verdict
 
 GOOD = Row("loses_a_letter", "Loses a letter.", frozenset({"AANL-015"}), frozenset({"AANL-015", "AANL-054"}), frozenset(), frozenset(), 3)
@@ -128,7 +129,8 @@ def test_heavy_cases_are_for_who_needs_them(monkeypatch):
     assert [(selection.heavy, selection.bulk) for selection in asked.values()] == [(True, True), (False, True), (False, False)]
 
 
-@pytest.mark.parametrize("name", ["answers_everything"])  # the selftest itself plays all three
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["answers_everything"])  # the selftest plays all three
 def test_null_party_earns_nothing(name):
     """
     Who is silent, answers anything, or echoes, passes no requirement, and fails none either.
@@ -201,6 +203,33 @@ def test_defect_plays_its_own_part_or_everything(monkeypatch, is_thorough, plays
     (selection,) = selections
     assert (selection.requirements is None or "VAL-001" in selection.requirements) is plays_asking
     assert selection.requirements is None or "AANL-001" in selection.requirements
+
+
+@pytest.mark.parametrize(("name", "plays", "leaves_out"), [("answers_in_latin_1", "WUS-004", "ABO-060"), ("counts_in_bytes", "CONT-006", "CONT-001")])
+def test_defective_berichtenbox_plays_its_own_part_or_everything(monkeypatch, name, plays, leaves_out):
+    """
+    Who answers wrongly is not sent letters, and what is generated for one face not played against another, unless everything is to be played.
+    """
+    selections = []
+    monkeypatch.setattr(selftest, "simulated", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(selftest, "_judged", lambda _stage, selection: selections.append(selection) or [])
+
+    play_party(f"berichtenbox {name}")
+    play_party(f"berichtenbox {name}", is_thorough=True)
+
+    own, everything = selections
+    assert plays in own.requirements
+    assert leaves_out not in own.requirements
+    assert everything.requirements is None
+
+
+def test_every_case_on_a_berichtenbox_is_in_a_part():
+    """
+    A case that is in no part is played against no defect but those that play everything.
+    """
+    cases = [(case.partition("[")[0], case.partition("/")[0]) for case, _, _ in collected() if case.startswith("berichtenbox_")]
+
+    assert {case for case, module in cases if not any({case, module} & part for part in selftest._FACES)} == set()
 
 
 # -- the matrix ------------------------------------------------------------------------------------------------------------------------------
@@ -322,12 +351,13 @@ def test_legal_result_fails_nothing(document):
 # -- Berichtenboxes --------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["berichtenbox", "berichtenbox with signals in the answer"])
-def test_right_berichtenbox_fails_nothing(pki_directory, name):
+def test_right_berichtenbox_fails_nothing(only, pki_directory, name):  # in full the selftest plays it
     """
     The simulated Berichtenbox passes `berichtenbox verify`, with signals in a POST of their own and in the HTTP answer.
     """
+    only("EBMS-045", "EBMS-046", "EBMS-100", "WUS-004", "VAL-062")
+
     row = play_party(name, pki_directory)
 
     assert row.is_proven

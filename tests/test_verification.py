@@ -42,7 +42,7 @@ def live(directory: Path, certificates: Pki | None = None, **how):
         profile = replace(profile, afnemer=replace(profile.afnemer, gateway=f"http://127.0.0.1:{free_port('127.0.0.1')}/in"))
     wiring = wire(profile, directory, is_movable=False, certificates=certificates, **how)
     files = None if certificates is None else certificates.files_of("server")
-    with SqlLedger(f"sqlite:///{directory / 'live.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{directory / 'live.db'}", is_durable=False) as ledger:
         box = Berichtenbox(ledger, seed=5)
         box.connect(wiring.cpa, None if files is None else client_context(files), wiring.cpa_file.read_bytes())
         with running(box, port=wiring.port, tls=files) as urls:
@@ -260,7 +260,7 @@ def test_berichtenbox_without_a_cpa_needs_one(tmp_path):
     """
     told = r"no CPA: there is none at .*/besturing/v1/cpa \(HTTP 404\)\.\n  Hint: give --cpa FILE"
     with (
-        SqlLedger(f"sqlite:///{tmp_path / 'bare.db'}") as ledger,
+        SqlLedger(f"sqlite:///{tmp_path / 'bare.db'}", is_durable=False) as ledger,
         running(Berichtenbox(ledger)) as urls,
         pytest.raises(TargetError, match=told),
     ):

@@ -27,10 +27,12 @@ def on_host(profile, host, port=0):
     return replace(profile, berichtenbox=replace(profile.berichtenbox, host=host, port=port))
 
 
-def test_everything_is_made_when_nothing_is_given(tmp_path):
+def test_everything_is_made_when_nothing_is_given(tmp_path, monkeypatch, quick):
     """
     Certificates of both sides, a CPA that can be used and names them, and ports on which nobody listens.
     """
+    monkeypatch.setattr("conformance.wiring._new_certificates", quick)
+
     wiring = wire(Profile.default("ebms"), tmp_path, is_movable=True)
 
     assert (wiring.certificates.oin, wiring.certificates.logius_oin) == ("00000099000000001000", "00000099000000002000")

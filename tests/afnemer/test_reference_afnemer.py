@@ -24,7 +24,7 @@ A_WHILE_S = 10  # nobody waits that long: only a test that fails
 @pytest.fixture
 def box(tmp_path):
     """A Berichtenbox of which the ledger is in a file."""
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         yield Berichtenbox(ledger, seed=1)
 
 
@@ -319,3 +319,15 @@ def test_database_stays_where_it_was_asked(connection, tmp_path):
 
     assert again.bericht(bericht_id) is not None
     again.close()
+
+
+@pytest.mark.parametrize(("is_kept", "synchronous"), [(True, 2), (False, 0)])
+def test_only_a_database_that_is_kept_waits_for_the_disk(connection, tmp_path, is_kept, synchronous):
+    """
+    What is thrown away at the end is not synced.
+    """
+    party = ReferenceAfnemer(connection | ({"AFNEMER_MAP": str(tmp_path)} if is_kept else {}))
+    ((found,),) = party.store._rows("PRAGMA synchronous")
+    party.close()
+
+    assert found == synchronous

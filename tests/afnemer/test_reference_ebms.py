@@ -173,7 +173,7 @@ def test_validation_shows_the_certificate_of_the_gateway(make_line, pki_director
     variables = {"BERICHTENBOX_TLS": str(pki_directory)}
     question = {"berichtType": "BELAST", "bsn": ["999990019"]}
     with ExitStack() as opened:
-        ledger = opened.enter_context(SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}"))
+        ledger = opened.enter_context(SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False))
         box = Berichtenbox(ledger, ConnectionConfig(oin=OIN, bericht_types=("BELAST",)))
         urls = opened.enter_context(running(box, tls=pki.load(pki_directory).files_of("server")))
         party = opened.enter_context(closing(Party(make_line(certificates=pki_directory), {**variables, "BERICHTENBOX_WUS": urls.wus})))

@@ -16,7 +16,7 @@ from conformance.messages.envelope import Action
 @pytest.fixture
 def box(tmp_path):
     """A Berichtenbox that works when it is told to, on the CPA of its OIN."""
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         yield Berichtenbox(ledger, seed=1)
 
 

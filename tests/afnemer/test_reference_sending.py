@@ -29,7 +29,7 @@ class CrashError(BaseException):
 @pytest.fixture
 def box(tmp_path):
     """A Berichtenbox that works when it is told to."""
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         yield Berichtenbox(ledger, seed=1)
 
 

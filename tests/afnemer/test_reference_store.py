@@ -181,3 +181,16 @@ def test_another_thread_stays_out_of_a_transaction(store):
     other.join()
 
     assert store.strays() == (("m-1", "of the other thread"),)
+
+
+def test_what_comes_again_waits_for_what_is_new(store):
+    """
+    A herlevering of a whole day must not hold up the letters of today: new offers leave first, and the others a few at a time.
+    """
+    for again in (ONE, "2"):
+        store.plan_offer(BATCH, [again], is_again=True)
+    store.plan_offer(BATCH, ["new"])
+
+    ids = [[offer.bericht_ids for offer in store.outbox(most)] for most in (None, 1, 0)]
+
+    assert ids == [[("new",), (ONE,), ("2",)], [("new",), (ONE,)], [("new",)]]

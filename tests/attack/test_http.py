@@ -77,7 +77,7 @@ def batch_of(*berichten):
 def target(tmp_path):
     """A running Berichtenbox with one message in it; afterwards that one must be processed, and nobody may have cost too much."""
     started, memory = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with SqlLedger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path}/ledger.db", is_durable=False) as ledger:
         box = Berichtenbox(ledger)
         with running(box) as urls, httpx.Client(timeout=LONGEST_S, verify=False) as client:
             made = Target(box, urls, client)
@@ -132,73 +132,75 @@ def test_json_of_the_wrong_shape_is_refused_at_every_level(target):
     assert target.codes() == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"\0" * 100,
-        b"\xff\xfe{\0}\0",
-        b"\xff\xff\xff",
-        b'{"properties": "\xed\xa0\x80"}',
-        b'{"properties": {"cpaId": "\\ud800"}, "dataSources": []}',
-        b"NaN",
-        b'{"properties": {"cpaId": NaN}}',
-        b'{"properties": ' + b"9" * 100_000 + b"}",
-        b'{"properties": 1e999999}',
-        b'{"a":1}' * 1000,
-        b"<xml/>",
-        b"--boundary\r\nContent-Type: application/json\r\n\r\n{}\r\n--boundary--",
-        b'{"properties": {"cpaId": "' + b"x" * 1_000_000 + b'"}}',
-        b'{"' + b"x" * 1_000_000 + b'": 1}',
-    ],
-    ids=range(15),
-)
-def test_what_is_no_message_request_is_refused(target, body):
+NO_REQUESTS = [
+    b"",
+    b"\0" * 100,
+    b"\xff\xfe{\0}\0",
+    b"\xff\xff\xff",
+    b'{"properties": "\xed\xa0\x80"}',
+    b'{"properties": {"cpaId": "\\ud800"}, "dataSources": []}',
+    b"NaN",
+    b'{"properties": {"cpaId": NaN}}',
+    b'{"properties": ' + b"9" * 100_000 + b"}",
+    b'{"properties": 1e999999}',
+    b'{"a":1}' * 1000,
+    b"<xml/>",
+    b"--boundary\r\nContent-Type: application/json\r\n\r\n{}\r\n--boundary--",
+    b'{"properties": {"cpaId": "' + b"x" * 1_000_000 + b'"}}',
+    b'{"' + b"x" * 1_000_000 + b'": 1}',
+]
+
+
+def test_what_is_no_message_request_is_refused(target):
     """
     Broken encodings, numbers without end, other formats: refused in words, and nothing is stored.
     """
-    refused(target.post(body, **{"Content-Type": "application/json"}))
+    for body in NO_REQUESTS:
+        refused(target.post(body, **{"Content-Type": "application/json"}))
 
     assert len(target.box.ledger.offers(0)) == 1
 
 
-@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"properties":', b'{"properties":{"cpaId":', b'{"properties":{},"dataSources":[{"content":'])
-def test_deep_json_is_refused(target, opening):
+def test_deep_json_is_refused(target):
     """
     A hundred thousand levels do not exhaust the stack.
     """
-    assert refused(target.post(opening * 100_000)) == "the body is not JSON"
+    for opening in (b"[", b'{"a":', b'{"properties":', b'{"properties":{"cpaId":', b'{"properties":{},"dataSources":[{"content":'):
+        assert refused(target.post(opening * 100_000)) == "the body is not JSON", opening
 
 
-@pytest.mark.parametrize("content", ["@@@@", "YQ", "YQ==YQ==", "Y Q==", "\u00e9", "YQ==\n", "=" * 1000])
-def test_broken_base64_is_refused(target, content):
+def test_broken_base64_is_refused(target):
     """
     Only what is base64 from start to end is taken.
     """
-    body = json.dumps({"properties": PROPERTIES, "dataSources": [{"contentType": "text/xml", "content": content}]})
+    for content in ("@@@@", "YQ", "YQ==YQ==", "Y Q==", "\u00e9", "YQ==\n", "=" * 1000):
+        body = json.dumps({"properties": PROPERTIES, "dataSources": [{"contentType": "text/xml", "content": content}]})
 
-    assert refused(target.post(body.encode())) == "dataSource.content is not base64"
+        assert refused(target.post(body.encode())) == "dataSource.content is not base64", content
 
 
-@pytest.mark.parametrize("key", ["messageId", "conversationId", "refToMessageId", "cpaId", "fromPartyId", "action"])
-def test_an_id_of_a_megabyte_is_refused(target, key):
+def test_an_id_of_a_megabyte_is_refused(target):
     """
     No id is longer than a thousand characters.
     """
-    assert refused(target.send(b"<a/>", **{key: "x" * 1_000_000})) == f"properties.{key} is a text of at most 1000 characters"
+    for key in ("messageId", "conversationId", "refToMessageId", "cpaId", "fromPartyId", "action"):
+        assert refused(target.send(b"<a/>", **{key: "x" * 1_000_000})) == f"properties.{key} is a text of at most 1000 characters"
 
 
-@pytest.mark.parametrize("name", ["\r\nX-Injected: 1", "\0", "<script>alert(1)</script>", "' OR 1=1 --", "../../etc/passwd", "\u202e", "%00", "%s%n"])
-def test_strange_ids_are_only_text(target, name):
+STRANGE = ["\r\nX-Injected: 1", "\0", "<script>alert(1)</script>", "' OR 1=1 --", "../../etc/passwd", "\u202e", "%00", "%s%n"]
+
+
+def test_strange_ids_are_only_text(target):
     """
     What could mean something elsewhere is text here: it comes back as it was, in the body and nowhere else.
     """
-    answer = target.send(batch_of().to_xml(), messageId=name)
-    offer = target.outcome(answer)
+    for name in STRANGE:
+        answer = target.send(batch_of().to_xml(), messageId=name)
+        offer = target.outcome(answer)
 
-    assert offer.envelope.message_id == f"{name}@afnemer.example"
-    assert "x-injected" not in answer.headers
-    assert target.codes() == ["Verwerkt"]
+        assert offer.envelope.message_id == f"{name}@afnemer.example"
+        assert "x-injected" not in answer.headers
+    assert target.codes() == ["Verwerkt"] * len(STRANGE)
 
 
 def test_ten_thousand_parts_are_taken_or_refused(target):
@@ -272,29 +274,28 @@ def test_more_than_was_announced_is_another_request(target):
     assert answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 400 "))
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200,
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"\r\n" * 100 + b"x\r\n\r\n",
-        b"POST " + b"/" * 100_000 + b" HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 10_000 + b"\r\n",
-        head_of(Content_Length="-1"),
-        head_of(Content_Length="1, 2"),
-        head_of(Content_Length="5", Transfer_Encoding="chunked") + b"0\r\n\r\n",
-        head_of(Transfer_Encoding="chunked") + b"FFFFFFFFFFFFFFFFF\r\nx",
-    ],
-    ids=range(9),
-)
-def test_what_is_no_http_is_refused_or_dropped(target, data):
+NO_HTTP = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200,
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"\r\n" * 100 + b"x\r\n\r\n",
+    b"POST " + b"/" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 10_000 + b"\r\n",
+    head_of(Content_Length="-1"),
+    head_of(Content_Length="1, 2"),
+    head_of(Content_Length="5", Transfer_Encoding="chunked") + b"0\r\n\r\n",
+    head_of(Transfer_Encoding="chunked") + b"FFFFFFFFFFFFFFFFF\r\nx",
+]
+
+
+def test_what_is_no_http_is_refused_or_dropped(target):
     """
     TLS on the plain port, other versions, endless lines and lengths that contradict: no crash.
     """
-    answer = talk(target, [data])
+    for data in NO_HTTP:
+        answer = talk(target, [data])
 
-    assert b"internal error" not in answer
-    assert b" 200 " not in answer.partition(b"\r\n")[0]
+        assert b"internal error" not in answer, data[:100]
+        assert b" 200 " not in answer.partition(b"\r\n")[0], data[:100]
 
 
 # -- payloads ------------------------------------------------------------------------------------------------------------------------------------
@@ -338,16 +339,16 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_payload_is_accepted_as_bytes_and_refused_as_a_batch(target, payload):
+def test_a_hostile_payload_is_accepted_as_bytes_and_refused_as_a_batch(target):
     """
     The adapter queues bytes; the Berichtenbox reads them with care: processed, not valid, and no bericht of it.
     """
-    offer = target.outcome(target.send(payload))
+    for name, payload in HOSTILE.items():
+        offer = target.outcome(target.send(payload))
 
-    assert (offer.state, offer.grading.is_schema_valid) == (State.PROCESSED, False)
-    assert offer.envelope.parts[0].content == payload
-    assert target.codes() == []
+        assert (offer.state, offer.grading.is_schema_valid) == (State.PROCESSED, False), name
+        assert offer.envelope.parts[0].content == payload, name
+        assert target.codes() == [], name
 
 
 @pytest.mark.parametrize(
@@ -401,12 +402,14 @@ def test_a_broken_pdf_is_only_a_bijlage(target):
 
 
 @pytest.mark.parametrize("path", ["/cpas", "/cpas/validate"])
-@pytest.mark.parametrize("content", [LAUGHS + b"<a/>", b"<a>" * 100_000, b"\xff" * 100_000, b"<a>" + b"x" * 3_000_000 + b"</a>", b""], ids=range(5))
-def test_a_hostile_cpa_is_a_bad_request(target, path, content):
+def test_a_hostile_cpa_is_a_bad_request(target, path):
     """
     Read with the same care: 400 with the words of a parser.
     """
-    assert refused(target.client.post(target.urls.adapter + path, content=content), 400).startswith("org.xml.sax.SAXParseException")
+    for content in (LAUGHS + b"<a/>", b"<a>" * 100_000, b"\xff" * 100_000, b"<a>" + b"x" * 3_000_000 + b"</a>", b""):
+        answer = target.client.post(target.urls.adapter + path, content=content)
+
+        assert refused(answer, 400).startswith("org.xml.sax.SAXParseException"), content[:100]
 
 
 @pytest.mark.parametrize("path", ["/urlMappings", "/certificateMappings"])
@@ -423,33 +426,33 @@ def test_a_hostile_mapping_is_refused(target, path):
     assert target.client.get(target.urls.adapter + path).json() == []
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/ebms/messages/%00"),
-        ("GET", "/ebms/messages/%ff%fe"),
-        ("GET", "/ebms/messages/" + "x" * 20_000),
-        ("PATCH", "/ebms/messages/%ff"),
-        ("PATCH", "/ebms/events/%ed%a0%80"),
-        ("GET", "/ebms/messages/%00/status"),
-        ("PUT", "/ebms/messages/%2e%2e%2f"),
-        ("GET", "/ebms/messages/unprocessed?messageId=%ff%00&cpaId=%ed%a0%80"),
-        ("GET", "/ebms/messages/unprocessed?" + "cpaId=x&" * 5_000),
-        ("GET", "/ebms/events/unprocessed?eventTypes=%ff"),
-        ("POST", "/ebms/ping/%ff/from/%00/to/%ed%a0%80"),
-        ("GET", "/cpas/%ff"),
-        ("DELETE", "/cpas/%00"),
-        ("DELETE", "/urlMappings/%ff%00"),
-    ],
-)
-def test_hostile_paths_and_queries_are_no_crash(target, method, path):
+STRANGE_PATHS = [
+    ("GET", "/ebms/messages/%00"),
+    ("GET", "/ebms/messages/%ff%fe"),
+    ("GET", "/ebms/messages/" + "x" * 20_000),
+    ("PATCH", "/ebms/messages/%ff"),
+    ("PATCH", "/ebms/events/%ed%a0%80"),
+    ("GET", "/ebms/messages/%00/status"),
+    ("PUT", "/ebms/messages/%2e%2e%2f"),
+    ("GET", "/ebms/messages/unprocessed?messageId=%ff%00&cpaId=%ed%a0%80"),
+    ("GET", "/ebms/messages/unprocessed?" + "cpaId=x&" * 5_000),
+    ("GET", "/ebms/events/unprocessed?eventTypes=%ff"),
+    ("POST", "/ebms/ping/%ff/from/%00/to/%ed%a0%80"),
+    ("GET", "/cpas/%ff"),
+    ("DELETE", "/cpas/%00"),
+    ("DELETE", "/urlMappings/%ff%00"),
+]
+
+
+def test_hostile_paths_and_queries_are_no_crash(target):
     """
     Null bytes, broken UTF-8 and endless names: an answer that the face has, or a refusal by the server.
     """
-    answer = target.client.request(method, target.urls.adapter + path)
+    for method, path in STRANGE_PATHS:
+        answer = target.client.request(method, target.urls.adapter + path)
 
-    assert answer.status_code in {200, 204, 400, 404, 500}
-    assert "internal error" not in answer.text
+        assert answer.status_code in {200, 204, 400, 404, 500}, (method, path[:100])
+        assert "internal error" not in answer.text, (method, path[:100])
 
 
 def test_the_control_face_refuses_json_of_the_wrong_shape(target):

@@ -287,6 +287,7 @@ def test_a_gzip_payload_stays_packed():
     assert received.message.payloads[0].content == packed
 
 
+@pytest.mark.slow
 def test_a_hundred_megabytes_cost_one_copy():
     """
     A large payload is found quickly, and is held twice at most: as it came and as it is kept.

@@ -462,7 +462,7 @@ def test_tls_is_on_every_url_and_refusals_are_told(tmp_path, pki_directory):
     assert "TLS: a certificate in the chain of the other side was revoked.\n  Expected: " in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_signal_is_the_normal_end(tmp_path, number):
     """
     A running Berichtenbox answers, and ends on SIGTERM and SIGINT with exit code 0 and without its ready file.

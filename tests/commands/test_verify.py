@@ -31,7 +31,7 @@ def served(berichtenbox, tmp_path):
     assert berichtenbox("cpa", "new", "--out", "cpa.xml", "--endpoint-afnemer", own, "--endpoint-logius", logius).code == 0
     document = (tmp_path / "cpa.xml").read_bytes()
     (tmp_path / "afnemer.toml").write_text(PROFILE)
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         box = Berichtenbox(ledger, Profile.default().connection_config())
         box.connect(read_cpa(document), None, document)
         with running(box, port=int(logius.rpartition(":")[2].partition("/")[0])) as urls:

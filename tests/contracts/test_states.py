@@ -16,7 +16,7 @@ from conformance.messages.verwerkingsbericht import read_verwerkingsbericht
 @pytest.fixture
 def box(tmp_path) -> Iterator[ContractBox]:
     """A Berichtenbox of which a pact may name the MessageIds."""
-    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+    with SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}", is_durable=False) as ledger:
         yield ContractBox(ledger)
 
 

@@ -133,6 +133,7 @@ def test_a_text_that_xml_cannot_carry_is_refused(message):
         message.to_xml()
 
 
+@pytest.mark.slow
 def test_a_list_of_a_million_costs_little():
     """
     A full list is read in memory that four bytes each explain; far too many are refused on the limits.
@@ -192,6 +193,7 @@ def test_an_answer_comes_back_as_it_was_written(rows, piece, verzoek_id):
         assert [(regel.number, regel.is_actief) for regel in stream] == rows
 
 
+@pytest.mark.slow
 def test_an_answer_is_read_in_constant_memory():
     """
     Many lines stand nowhere at once, when written and when read.

@@ -399,6 +399,7 @@ def test_a_batch_above_20_mebibytes_brings_a_note(document, known):
     assert [(finding.requirement, finding.is_note) for finding in grading.findings] == [("AANL-027", True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "is_read"), [(100_000_001, True), (110_000_001, False)])
 def test_a_batch_above_100_megabytes_is_too_large(document, known, size, is_read):
     """
@@ -459,7 +460,7 @@ def test_each_rule_over_an_offer_has_an_objection_in_these_tests():
     assert bound == here | elsewhere
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=settings().max_examples * 3 // 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(strategies.mutated(st.one_of(strategies.batches(), strategies.results())))
 def test_no_finding_on_a_mutated_document_shows_a_bsn(document):
     """

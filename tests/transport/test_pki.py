@@ -356,6 +356,7 @@ def test_authorities_may_issue_and_end_parties_may_not(files):
     assert [(limit.ca, limit.path_length) for limit in limits] == [(True, None), (True, 0), (False, None)]
 
 
+@pytest.mark.slow
 def test_making_is_quick(plan):
     """
     A whole hierarchy takes less than three seconds of a processor, the best of three: finding primes is luck.
