@@ -92,7 +92,7 @@ def bare(directory: Path, url: str, seconds: int) -> float:
     wire = wire_of(connection, Batches(connection, Ids(new_token()), SIZE, ["999990019"]), "adapter")
     postings = [wire.posting(number) for number in range(CYCLE // SIZE)]
     for number, posting in enumerate(postings):
-        (bodies / f"{number}").write_bytes(posting.body)
+        (bodies / f"{number}").write_bytes(b"" + posting.body)
     file.write_text(_BARE.format(bodies=str(bodies), path=postings[0].path, headers=dict(postings[0].headers), name=NAME))
     locust(file, url, "-r", str(_USERS), "-t", f"{seconds}s", "--json-file", str(figures))
     (row,) = [row for row in json.loads(figures.with_suffix(".json").read_text()) if row["name"] == NAME]

@@ -58,7 +58,7 @@ def _deliver(client: httpx.Client, connection: Mapping[str, str], bsns: Sequence
         part = bsns[start : start + _BATCH]
         batches = Batches(connection, Ids(new_token()), len(part), part, sizes)
         for number in range(each):
-            content = batches.in_base64(number, head, tail)
+            content = b"".join((head, *batches.in_base64(number), tail))
             answer = client.post(POST_PATH, content=content, headers={"content-type": "application/json"})
             if not answer.is_success:
                 raise UnpreparedError(f"the Berichtenbox refuses a batch with status {answer.status_code}: {answer.text[:200]}")

@@ -119,9 +119,9 @@ class Template:
         """Return the document of a batch with these ids."""
         return b"".join(self._filled(self.pieces, lambda value: value, batch_id, ids, now))
 
-    def in_base64(self, batch_id: str, ids: Sequence[str], now: datetime | None = None, *, head: bytes = b"", tail: bytes = b"") -> bytes:
-        """Return the same in base64, with what comes before and after it: a document of megabytes is not copied once more for that."""
-        return b"".join((head, *self._filled(self.encoded, base64.b64encode, batch_id, ids, now), tail))
+    def in_base64(self, batch_id: str, ids: Sequence[str], now: datetime | None = None) -> tuple[bytes, ...]:
+        """Return the pieces of the same in base64."""
+        return tuple(self._filled(self.encoded, base64.b64encode, batch_id, ids, now))
 
     def _filled(
         self, pieces: Sequence[bytes], code: Callable[[bytes], bytes], batch_id: str, ids: Sequence[str], now: datetime | None
@@ -175,9 +175,9 @@ class Batches:
         """Return the document of a batch."""
         return self._template(number).document(*self._named(number))
 
-    def in_base64(self, number: int, head: bytes = b"", tail: bytes = b"") -> bytes:
-        """Return the document of a batch in base64, with what comes before and after it."""
-        return self._template(number).in_base64(*self._named(number), head=head, tail=tail)
+    def in_base64(self, number: int) -> tuple[bytes, ...]:
+        """Return the pieces of the document of a batch in base64."""
+        return self._template(number).in_base64(*self._named(number))
 
     def _named(self, number: int) -> tuple[str, list[str]]:
         return self.ids.batch(number), [self.ids.bericht(one) for one in self.numbers(number)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from conformance.load.leveringen import Batches, Ids
-from conformance.load.sending import AdapterWire, EbmsWire, wire_of
+from conformance.load.sending import AdapterWire, EbmsWire, Joined, wire_of
 from conformance.messages.batch import read_batch
 from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS
 from conformance.messages.guard import Limits, parse
@@ -44,7 +44,7 @@ def test_adapter_reads_the_batch(batches):
     """
     wire = wire_of(CONNECTION, batches, "adapter")
 
-    read = [read_batch(parse(read_message_request(wire.posting(number).body).parts[0].content, LIMITS)) for number in (0, 1)]
+    read = [read_batch(parse(read_message_request(b"" + wire.posting(number).body).parts[0].content, LIMITS)) for number in (0, 1)]
 
     assert [IDS.batch_number_of(batch.batch_id) for batch in read] == [0, 1]
     assert [len(batch.berichten) for batch in read] == [2, 2]
@@ -58,7 +58,7 @@ def test_ebms_face_reads_the_batch(connection, batches):
     wire = wire_of(connection, batches, "ebms")
     postings = [wire.posting(number) for number in (0, 1)]
 
-    messages = [read_message(posting.headers["content-type"], posting.body).message for posting in postings]
+    messages = [read_message(posting.headers["content-type"], b"" + posting.body).message for posting in postings]
 
     assert [IDS.batch_number_of(read_batch(parse(message.payloads[0].content, LIMITS)).batch_id) for message in messages] == [0, 1]
     assert len({message.message_id for message in messages}) == 2
@@ -88,3 +88,14 @@ def test_ebms_face_accepts_with_an_acknowledgment(connection, batches, status, c
     Only an Acknowledgment says that a message is kept.
     """
     assert wire_of(connection, batches, "ebms").objection(status, content) == objection
+
+
+def test_body_in_pieces_is_joined_behind_the_head_of_a_request():
+    """
+    It has the length of all its pieces, is joined with what stands before it, as often as it is sent, and is a yes where somebody asks for one.
+    """
+    body = Joined(iter([b"ab", b"", b"c"]))
+
+    assert (len(body), bool(body), isinstance(body, bytes)) == (3, True, True)
+    assert [b"head " + body for _ in range(2)] == [b"head abc"] * 2
+    assert not Joined([])

@@ -83,7 +83,8 @@ class Session:
             return None
         self._next += self.parts
         turn = Turn(number, self.begin + self.plan.due(number), time.monotonic())
-        gevent.sleep(max(0.0, turn.due - turn.taken))
+        if turn.due > turn.taken:
+            gevent.sleep(turn.due - turn.taken)
         self._note_lateness(turn, time.monotonic() - turn.due)
         return turn
 
