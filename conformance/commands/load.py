@@ -34,6 +34,7 @@ Examples:
 @click.option("--target", metavar="URL", help="The party under test; without it one that the kit starts.")
 @click.option("--profile", "profile_file", type=click.Path(path_type=Path), metavar="FILE", help="Whose connection is played.")
 @click.option("--tls", type=click.Path(path_type=Path), metavar="DIR", help="Two-way TLS, with certificates of `pki new`.")
+@click.option("--volume", type=click.IntRange(1, 100_000_000), metavar="N", help="herlevering: the berichten of your busiest day; 2,500,000 without.")
 @click.option("--phase", metavar="PHASE", help="aanleveren: burst, hour or day; a norm each.")
 @click.option("--face", metavar="FACE", help="adapter or ebms, for the profiles that send messages.")
 @seed("Fixes what is sent; drawn and printed without it.")
@@ -52,6 +53,7 @@ def command(
     target: str | None,
     profile_file: Path | None,
     tls: Path | None,
+    volume: int | None,
     phase: str | None,
     face: str | None,
     seed: int | None,
@@ -92,7 +94,7 @@ def command(
         target=target or "",
         seed=drawn,
         wait_s=seconds_of(wait, "--wait") if wait else None,
-        settings={key: value for key, value in (("phase", phase), ("face", face)) if value is not None},
+        settings={key: str(value) for key, value in (("volume", volume), ("phase", phase), ("face", face)) if value is not None},
     )
     make_directory(out)  # now, and not after the minutes that a run takes
     say(announcement(plan, target or "a party that the kit starts"))

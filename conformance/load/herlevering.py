@@ -1,6 +1,7 @@
 """``load herlevering``: an Afnemer delivers a day again while its ordinary letters go on: all of it, the same, nothing else, and in time.
 
-The day is that of all Afnemers together (SNO-BER-01), offered beforehand as fast as the Afnemer takes it; the schedule is the ordinary traffic.
+The day is that of this Afnemer (``--volume``), or else that of all Afnemers together (SNO-BER-01). It is offered beforehand as fast as the Afnemer
+takes it; the schedule is the ordinary traffic.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final
 from conformance.load.afnemer_judging import full, missed
 from conformance.load.afnemers import standing
 from conformance.load.judging import About, Measured, Outcome, texts_of_failures
-from conformance.load.plan import Demand, LoadPlan, LoadProfile, Settings
+from conformance.load.plan import Demand, LoadPlan, LoadProfile, Setting, Settings
 from conformance.load.reconcile import Reconciliation
 from conformance.norms import count, duration
 from conformance.verdicts import Reason
@@ -29,15 +30,15 @@ _SLOWEST_FILL: Final = 100  # berichten a second
 _SLACK_S: Final = 180.0
 
 
-def demand(_settings: Settings) -> Demand:
+def demand(settings: Settings) -> Demand:
     """Return the ordinary traffic: as many letters a second as the day has on average."""
-    rate = Fraction(count("SNO-BER-01", "berichten"), int(duration(NORM, "term").total_seconds()))
-    return Demand(round(rate * int(_LIVE_WINDOW.total_seconds()) / LIVE_SIZE), _LIVE_WINDOW, _PATIENCE, is_rate_norm=False)
+    rate = Fraction(int(settings["volume"]), int(duration(NORM, "term").total_seconds()))
+    return Demand(max(1, round(rate * int(_LIVE_WINDOW.total_seconds()) / LIVE_SIZE)), _LIVE_WINDOW, _PATIENCE, is_rate_norm=False)
 
 
 def volume(plan: LoadPlan) -> int:
     """Return how many berichten are delivered again."""
-    return max(1, round(count("SNO-BER-01", "berichten") * plan.scale))
+    return max(1, round(int(plan.settings["volume"]) * plan.scale))
 
 
 def term_s(plan: LoadPlan) -> float:
@@ -124,12 +125,13 @@ def _live(measured: Measured, found: Reconciliation) -> Iterator[str]:
 PROFILE: Final = LoadProfile(
     name="herlevering",
     party="afnemer",
-    title_nl="Herlevering: een dag van 2.500.000 berichten opnieuw, volledig en gelijk, terwijl het gewone verkeer doorgaat",
-    title_en="Herlevering: a day of 2,500,000 berichten again, complete and identical, while ordinary traffic goes on",
+    title_nl="Herlevering: een hele dag opnieuw, volledig en gelijk, terwijl het gewone verkeer doorgaat",
+    title_en="Herlevering: a whole day again, complete and identical, while ordinary traffic goes on",
     sends=f"a delivery of {LIVE_SIZE} new letters",
     norms=lambda _settings: (NORM,),
     demand=demand,
     judge=judge,
+    settings=(Setting("volume", (str(count("SNO-BER-01", "berichten")),), "The berichten of your busiest day.", is_count=True),),
     stand=standing,
     afterwards_s=afterwards_s,
 )

@@ -30,7 +30,7 @@ VERDICT_FILE: Final = "verdict_file"
 AGAIN: Final = "again"
 """The name in a connection under which stands the command that started the run."""
 Settings = Mapping[str, str]
-"""What a profile can be told besides its scale, by name: the phase, the face."""
+"""What a profile can be told besides its scale, by name: the phase, the face, the volume."""
 
 
 class LoadError(ValueError):
@@ -79,16 +79,26 @@ class Stand:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of a profile: its choices, the first of which is the default."""
+    """One setting of a profile: its choices, the first of which is the default, or any whole number from 1 (``is_count``)."""
 
     name: str
     choices: tuple[str, ...]
     help: str
+    is_count: bool = False
 
     @property
     def default(self) -> str:
         """What it is when nobody says."""
         return self.choices[0]
+
+    @property
+    def expected(self) -> str:
+        """What it may be, in words."""
+        return "a whole number from 1" if self.is_count else f"one of {', '.join(self.choices)}"
+
+    def takes(self, value: str) -> bool:
+        """Tell whether it may be this."""
+        return value.isascii() and value.isdecimal() and int(value) > 0 if self.is_count else value in self.choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +252,8 @@ def _settings(kind: LoadProfile, given: Settings) -> dict[str, str]:
             raise LoadError(
                 f"--{name}: load {kind.name} does not take it.\n  Hint: it takes {', '.join(f'--{one}' for one in known) or 'no settings'}."
             )
-        if value not in known[name].choices:
-            raise LoadError(f"--{name} {value[:40]}: expected one of {', '.join(known[name].choices)}.\n  Hint: choose one of those.")
+        if not known[name].takes(value):
+            raise LoadError(f"--{name} {value[:40]}: expected {known[name].expected}.\n  Hint: `berichtenbox load --help` tells what it is.")
     return {name: given.get(name, item.default) for name, item in known.items()}
 
 

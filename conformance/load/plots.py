@@ -5,7 +5,7 @@ Matplotlib writes style attributes, which the page forbids; they become attribut
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,62 +28,77 @@ Points = Sequence[tuple[float, float | None]]
 class Plot:
     """A drawing with a title, and what it shows in words for who cannot see it."""
 
-    title_nl: str
-    title_en: str
-    text_nl: str
-    text_en: str
+    title: str
+    text: str
     svg: str
 
 
-def plots(measured: Measured) -> tuple[Plot, ...]:
-    """Return the plots of a run: none when nothing was sent, or Matplotlib is not installed."""
+_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "nl": {
+        "throughput": "Doorvoer",
+        "throughput_text": "Beantwoorde verzoeken per seconde over de tijd; het hoogst {highest:.3g}.",
+        "throughput_unit": "verzoeken per seconde",
+        "answered": "beantwoord",
+        "failed": "mislukt",
+        "latencies": "Responstijden",
+        "latencies_text": "p50, p99 en p99,9 over de tijd; p99 van alles is {p99}.",
+        "latencies_unit": "milliseconden",
+        "seconds": "seconden",
+        "norm": "norm",
+    },
+    "en": {
+        "throughput": "Throughput",
+        "throughput_text": "Requests answered a second over time; at most {highest:.3g}.",
+        "throughput_unit": "requests a second",
+        "answered": "answered",
+        "failed": "failed",
+        "latencies": "Response times",
+        "latencies_text": "p50, p99 and p99.9 over time; p99 of everything is {p99}.",
+        "latencies_unit": "milliseconds",
+        "seconds": "seconds",
+        "norm": "norm",
+    },
+}
+
+
+def plots(measured: Measured, lang: str = "nl") -> tuple[Plot, ...]:
+    """Return the plots of a run in a language: none when nothing was sent, or Matplotlib is not installed."""
     buckets = list(pieces(measured.samples))
     try:
-        return (_throughput(measured, buckets), _latencies(measured, buckets)) if buckets else ()
+        return (_throughput(measured, buckets, _WORDS[lang]), _latencies(measured, buckets, _WORDS[lang])) if buckets else ()
     except ImportError:
         return ()
 
 
-def _throughput(measured: Measured, buckets: Sequence[tuple[float, int, Cell]]) -> Plot:
+def _throughput(measured: Measured, buckets: Sequence[tuple[float, int, Cell]], words: Mapping[str, str]) -> Plot:
     answered = [(middle, cell.answered / size) for middle, size, cell in buckets]
     failed = [(middle, cell.failures / size) for middle, size, cell in buckets]
     per_message = max(1.0, measured.samples.total().count / max(1, measured.sent))
     norm = measured.plan.demand.rate * per_message if measured.plan.demand.is_rate_norm else None
     highest = max(value for _, value in answered)
-    return Plot(
-        "Doorvoer",
-        "Throughput",
-        f"Beantwoorde verzoeken per seconde over de tijd; het hoogst {highest:.3g}.",
-        f"Requests answered a second over time; at most {highest:.3g}.",
-        _drawn("throughput", "requests a second", [("answered", answered), ("failed", failed)], norm),
-    )
+    lines = [(words["answered"], answered), (words["failed"], failed)]
+    return Plot(words["throughput"], words["throughput_text"].format(highest=highest), _drawn("throughput", words, lines, norm))
 
 
-def _latencies(measured: Measured, buckets: Sequence[tuple[float, int, Cell]]) -> Plot:
+def _latencies(measured: Measured, buckets: Sequence[tuple[float, int, Cell]], words: Mapping[str, str]) -> Plot:
     lines = [(label, [(middle, _ms(cell.percentile(share))) for middle, _, cell in buckets]) for share, label in _PERCENTILES]
     norm = measured.samples.thresholds[0] * 1000 if measured.samples.thresholds else None
     total = measured.samples.total()
     p99 = total.percentile(0.99)
     shown = "-" if p99 is None else f"{p99 * 1000:.3g} ms"
-    return Plot(
-        "Responstijden",
-        "Response times",
-        f"p50, p99 en p99,9 over de tijd; p99 van alles is {shown}.",
-        f"p50, p99 and p99.9 over time; p99 of everything is {shown}.",
-        _drawn("latencies", "milliseconds", lines, norm),
-    )
+    return Plot(words["latencies"], words["latencies_text"].format(p99=shown), _drawn("latencies", words, lines, norm))
 
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1000
 
 
-def _drawn(salt: str, unit: str, lines: Sequence[tuple[str, Points]], norm: float | None) -> str:
+def _drawn(kind: str, words: Mapping[str, str], lines: Sequence[tuple[str, Points]], norm: float | None) -> str:
     import matplotlib as mpl  # noqa: PLC0415  # of the extra `load`: who does not draw does without
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "path", "font.size": 10, "text.color": _INK, "axes.edgecolor": _LINE}):
+    with mpl.rc_context({"svg.hashsalt": kind, "svg.fonttype": "path", "font.size": 10, "text.color": _INK, "axes.edgecolor": _LINE}):
         figure = Figure(figsize=(9, 3), layout="constrained")
         FigureCanvasSVG(figure)
         axes: Any = figure.add_subplot()
@@ -92,8 +107,8 @@ def _drawn(salt: str, unit: str, lines: Sequence[tuple[str, Points]], norm: floa
                 [at for at, _ in points], [float("nan") if y is None else y for _, y in points], label=label, color=colour, marker=".", markersize=3
             )
         if norm is not None:
-            axes.axhline(norm, label="norm", color=_NORM, linestyle="--")
-        axes.set(xlabel="seconds", ylabel=unit)
+            axes.axhline(norm, label=words["norm"], color=_NORM, linestyle="--")
+        axes.set(xlabel=words["seconds"], ylabel=words[f"{kind}_unit"])
         _scale(axes, lines, norm)
         axes.grid(color=_LINE, linewidth=0.5)
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from conformance.catalogue import catalogue
 from conformance.load.judging import Measured, case_results, is_only_scaled
 from conformance.load.plan import AGAIN, FULL
-from conformance.load.plots import Plot, plots
+from conformance.load.plots import plots
 from conformance.load.samples import Cell, pieces
 from conformance.load.telling import outcome_text
 from conformance.profile_keys import SERVICES
@@ -37,7 +37,7 @@ def conclude(measured: Measured, started: datetime, *, out: Path | None = None, 
     if accepts_scaled and is_only_scaled(report.run.results):
         code = ExitCode.CONFORMANT
     if out is not None:
-        part = LoadPart(load_of(measured), tuple(_drawing(plot, lang) for plot in plots(measured)))
+        part = LoadPart(load_of(measured), tuple(Drawing(plot.title, plot.text, plot.svg) for plot in plots(measured, lang)))
         write_report(report, out, catalogue(), lang, load=part)
     return Conclusion(outcome_text(measured, report, load_of(measured), code, out), code, report)
 
@@ -142,7 +142,3 @@ def command_of(measured: Measured) -> str:
     if plan.connection.get("given"):
         words += ["--target", plan.target]
     return shlex.join([*words, "--seed", str(plan.seed)])
-
-
-def _drawing(plot: Plot, lang: str) -> Drawing:
-    return Drawing(plot.title_nl if lang == "nl" else plot.title_en, plot.text_nl if lang == "nl" else plot.text_en, plot.svg)

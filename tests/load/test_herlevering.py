@@ -8,7 +8,7 @@ import pytest
 
 from conformance.load.herlevering import ASKED, FACT, LIVE, NORM, PROFILE, afterwards_s, judge, term_s, volume
 from conformance.load.judging import Measured
-from conformance.load.plan import plan
+from conformance.load.plan import LoadError, plan
 from conformance.load.reconcile import Reconciliation, Trouble
 from conformance.load.samples import Samples, Tally
 from conformance.norms import count, duration
@@ -30,6 +30,24 @@ def outcome(found=RIGHT, samples=None, asked=100, **facts):
 def test_demand_is_the_day_of_the_sno():
     """A hundredth of the day is delivered again in a hundredth of its time, and ordinary letters come as fast as that day has them."""
     assert volume(PLAN) == count("SNO-BER-01", "berichten") // 100
+
+
+def test_day_of_a_small_afnemer_is_a_full_one():
+    """
+    Whoever never sends millions claims the norm for its own busiest day.
+    """
+    own = plan("herlevering", settings={"volume": "5000"})
+
+    assert (volume(own), own.can_claim, term_s(own)) == (5_000, True, 86_400.0)
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "many", "1e3", "٣"])
+def test_volume_that_is_no_number_is_refused(wrong):
+    """
+    A wrong volume is told with what was expected.
+    """
+    with pytest.raises(LoadError, match=r"--volume .*: expected a whole number from 1"):
+        plan("herlevering", settings={"volume": wrong})
     assert term_s(PLAN) == duration(NORM, "term").total_seconds() / 100
     assert PLAN.demand.rate * 5 == pytest.approx(count("SNO-BER-01", "berichten") / duration(NORM, "term").total_seconds(), rel=1e-3)
     assert afterwards_s(PLAN) > term_s(PLAN)

@@ -26,7 +26,7 @@ def add_options(parser: Any, name: str) -> None:
     group.add_argument("--connection", default="", help="A JSON file with who is played, and where the parties are.")
     group.add_argument("--tls", default="", help="The test certificates of `berichtenbox pki new`, when the host has https.")
     for setting in profile(name).settings:
-        group.add_argument(f"--{setting.name}", choices=setting.choices, default=setting.default, help=setting.help)
+        group.add_argument(f"--{setting.name}", choices=None if setting.is_count else setting.choices, default=setting.default, help=setting.help)
 
 
 def plan_of(name: str, options: argparse.Namespace, host: str) -> LoadPlan:
