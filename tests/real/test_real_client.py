@@ -45,6 +45,7 @@ _OF_THE_AFNEMER_AROUND_IT = {
     "ABO-040",  # it asks nobody first
     "ABO-042",  # idem
     "AFW-003",  # it has no other channel
+    "SNO-AFN-02",  # by AFW-002 and AFW-003
     "VERW-004",  # it does not unpack
     "VERW-023",  # it takes the first part
     "VERW-024",  # it compares GUIDs as they are spelled
