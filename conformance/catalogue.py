@@ -7,18 +7,18 @@ A norm does say which command judges it, for no case does.
 import difflib
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from conformance import norms, specs
 from conformance.norms import Norm
 from conformance.terms import Binds, Certainty, DecidedBy, Lang, Level
+from conformance.toml_entries import Entry, EntryError, check_unique, files_of
 
 __all__ = [
     "Binds",
@@ -48,8 +48,6 @@ _DECLARE = ("declare_nl", "declare_en")
 _OPTIONAL = ("contradictions", "pitfalls", "undecided_reason", *_DECLARE)
 _CONTRADICTION_TEXTS = ("id", "subject_nl", "subject_en", "a", "b", "kit_nl", "kit_en")
 
-_Choice = TypeVar("_Choice", bound=StrEnum)
-
 
 class UndecidedReason(StrEnum):
     """Why nothing in the kit decides a requirement: a closed list."""
@@ -60,13 +58,8 @@ class UndecidedReason(StrEnum):
     NOT_BUILT = "not-built"  # decidable, and not in this version
 
 
-class CatalogueError(ValueError):
+class CatalogueError(EntryError):
     """A file of ``specs/requirements/`` is malformed: which file, which entry, and what is wrong with it."""
-
-    def __init__(self, file: str, entry: str, problem: str) -> None:
-        """Name the file and the entry (empty when the file as a whole is wrong)."""
-        self.file, self.entry, self.problem = file, entry, problem
-        super().__init__(": ".join(part for part in (file, entry, problem) if part))
 
 
 class UnknownRequirement(LookupError):  # noqa: N818  # the name says what happened, and users read it
@@ -197,7 +190,7 @@ def load(directory: Path, sno: Mapping[str, Norm] = _NO_NORMS, sno_files: Mappin
 
     ``sno_files`` are what the norms were read from: the digest covers them too.
     """
-    files = {path.name: _read(path) for path in sorted(directory.glob("*.toml"))}
+    files = files_of(directory)
     if _CONTRADICTIONS_FILE not in files:
         raise CatalogueError(_CONTRADICTIONS_FILE, "", f"is missing in {directory.name}/")
     digest = _digest(files | {f"sno/{name}": data for name, data in sno_files.items()})
@@ -241,23 +234,6 @@ def _of_norm(norm: Norm) -> Requirement:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One table of a file, with its place for error messages."""
-
-    file: str
-    name: str
-    table: Mapping[str, Any]
-
-    def fail(self, problem: str) -> CatalogueError:
-        return CatalogueError(self.file, self.name, problem)
-
-
-def _read(path: Path) -> bytes:
-    # A checkout with CRLF line ends is the same catalogue.
-    return path.read_bytes().replace(b"\r\n", b"\n")
-
-
 def _digest(files: Mapping[str, bytes]) -> str:
     """Hash names, lengths and bytes, so that moving text between files changes the digest."""
     digest = hashlib.sha256()
@@ -267,59 +243,37 @@ def _digest(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def _entries(file: str, data: bytes, kind: str) -> list[_Entry]:
-    """Return the ``[[kind]]`` tables of a file, which holds nothing else."""
-    try:
-        document = tomllib.loads(data.decode())
-    except ValueError as error:
-        raise CatalogueError(file, "", f"is not TOML: {error}") from error
-    tables = document.get(kind)
-    if document.keys() != {kind} or not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-        raise CatalogueError(file, "", f"must hold [[{kind}]] tables and nothing else")
-    return [_Entry(file, str(table.get("id", f"{kind} {place}")), table) for place, table in enumerate(tables, 1)]
-
-
 def _contradictions(data: bytes) -> list[Contradiction]:
-    entries = _entries(_CONTRADICTIONS_FILE, data, "contradiction")
-    _check_unique(entries)
+    entries = Entry.read(_CONTRADICTIONS_FILE, data, "contradiction", CatalogueError)
+    check_unique(entries)
     return [_contradiction(entry) for entry in entries]
 
 
 def _requirements(files: Mapping[str, bytes], known_contradictions: frozenset[str]) -> list[Requirement]:
-    entries = [entry for file, data in files.items() for entry in _entries(file, data, "requirement")]
-    _check_unique(entries)
+    entries = [entry for file, data in files.items() for entry in Entry.read(file, data, "requirement", CatalogueError)]
+    check_unique(entries)
     return [_requirement(entry, known_contradictions) for entry in entries]
 
 
-def _check_unique(entries: Iterable[_Entry]) -> None:
-    """Refuse an id that occurs twice, in one file or in two."""
-    seen: dict[str, str] = {}
-    for entry in entries:
-        if entry.name in seen:
-            raise entry.fail(f"duplicate id, already in {seen[entry.name]}")
-        if "id" in entry.table:
-            seen[entry.name] = entry.file
-
-
-def _contradiction(entry: _Entry) -> Contradiction:
-    _check_keys(entry, _CONTRADICTION_TEXTS, ())
-    if not _CONTRADICTION_ID.fullmatch(_text(entry, "id")):
+def _contradiction(entry: Entry) -> Contradiction:
+    entry.check_keys(_CONTRADICTION_TEXTS, ())
+    if not _CONTRADICTION_ID.fullmatch(entry.text("id")):
         raise entry.fail("malformed id: a contradiction is called D1 to D99")
-    return Contradiction(**{key: _text(entry, key) for key in _CONTRADICTION_TEXTS})
+    return Contradiction(**{key: entry.text(key) for key in _CONTRADICTION_TEXTS})
 
 
-def _requirement(entry: _Entry, known_contradictions: frozenset[str]) -> Requirement:
-    _check_keys(entry, (*_TEXTS, *_CHOICES), _OPTIONAL)
-    texts = {key: _text(entry, key) for key in _TEXTS}
+def _requirement(entry: Entry, known_contradictions: frozenset[str]) -> Requirement:
+    entry.check_keys((*_TEXTS, *_CHOICES), _OPTIONAL)
+    texts = {key: entry.text(key) for key in _TEXTS}
     if not _REQUIREMENT_ID.fullmatch(texts["id"]):
         raise entry.fail("malformed id: expected a subject and three digits, such as AANL-014")
-    decided_by = _choice(entry, "decided_by", _DECIDERS)
-    reason = _choice(entry, "undecided_reason", tuple(UndecidedReason)) if "undecided_reason" in entry.table else None
+    decided_by = entry.choice("decided_by", _DECIDERS)
+    reason = entry.choice("undecided_reason", tuple(UndecidedReason)) if "undecided_reason" in entry.table else None
     return Requirement(
         subject=texts["id"].partition("-")[0],
-        level=_choice(entry, "level", tuple(Level)),
-        binds=_choice(entry, "binds", tuple(Binds)),
-        certainty=_choice(entry, "certainty", tuple(Certainty)),
+        level=entry.choice("level", tuple(Level)),
+        binds=entry.choice("binds", tuple(Binds)),
+        certainty=entry.choice("certainty", tuple(Certainty)),
         decided_by=decided_by,
         contradictions=_contradiction_ids(entry, known_contradictions),
         pitfalls=_pitfalls(entry),
@@ -327,34 +281,11 @@ def _requirement(entry: _Entry, known_contradictions: frozenset[str]) -> Require
         commands=(),
         through=(),
         **texts,
-        **_declarations(entry, decided_by),
+        **entry.declarations(is_declared=decided_by is DecidedBy.DECLARED),
     )
 
 
-def _check_keys(entry: _Entry, required: Sequence[str], optional: Sequence[str]) -> None:
-    for key in required:
-        if key not in entry.table:
-            raise entry.fail(f"missing key {key!r}")
-    for key in entry.table:
-        if key not in required and key not in optional:
-            raise entry.fail(f"unknown key {key!r}")
-
-
-def _text(entry: _Entry, key: str) -> str:
-    value = entry.table[key]
-    if not isinstance(value, str) or not value.strip():
-        raise entry.fail(f"{key} must be a text that is not empty")
-    return value
-
-
-def _choice(entry: _Entry, key: str, choices: Sequence[_Choice]) -> _Choice:
-    value = entry.table[key]
-    if value not in choices:
-        raise entry.fail(f"{key} must be one of {', '.join(choices)}, not {value!r}")
-    return choices[choices.index(value)]
-
-
-def _contradiction_ids(entry: _Entry, known: frozenset[str]) -> tuple[str, ...]:
+def _contradiction_ids(entry: Entry, known: frozenset[str]) -> tuple[str, ...]:
     values = entry.table.get("contradictions", [])
     if not isinstance(values, list):
         raise entry.fail("contradictions must be a list of ids")
@@ -364,19 +295,8 @@ def _contradiction_ids(entry: _Entry, known: frozenset[str]) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _pitfalls(entry: _Entry) -> tuple[int, ...]:
+def _pitfalls(entry: Entry) -> tuple[int, ...]:
     values = entry.table.get("pitfalls", [])
     if not isinstance(values, list) or not all(type(value) is int and value > 0 for value in values):
         raise entry.fail("pitfalls must be a list of numbers from 1")
     return tuple(values)
-
-
-def _declarations(entry: _Entry, decided_by: DecidedBy) -> dict[str, str]:
-    """Return both declaration texts; only a declared requirement has them, and it has both."""
-    if decided_by is DecidedBy.DECLARED:
-        _check_keys(entry, _DECLARE, tuple(entry.table))
-        return {key: _text(entry, key) for key in _DECLARE}
-    for key in _DECLARE:
-        if key in entry.table:
-            raise entry.fail(f"{key} belongs to a declared requirement only")
-    return dict.fromkeys(_DECLARE, "")

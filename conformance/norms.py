@@ -5,19 +5,18 @@ Load profiles, calculators, limits, the simulated Berichtenbox and the catalogue
 
 import difflib
 import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from conformance import specs
 from conformance.terms import Binds, Certainty, DecidedBy, Lang, Level
+from conformance.toml_entries import Entry, EntryError, check_unique, files_of
 
 SOURCE: Final = "SNO MijnOverheid 2023"
 PROFILES: Final = frozenset(
@@ -98,16 +97,9 @@ _OPTIONAL_TEXTS: Final = ("window", "note", "service")
 _OPTIONAL: Final = (*_OPTIONAL_TEXTS, "numbers", "dates", "how", "through", *_DECLARE)
 _DECIDERS: Final = (DecidedBy.LOAD, DecidedBy.CALCULATOR, DecidedBy.REQUIREMENTS, DecidedBy.DECLARED)
 
-_Choice = TypeVar("_Choice", bound=StrEnum)
 
-
-class NormsError(ValueError):
+class NormsError(EntryError):
     """A file of ``specs/sno/`` is malformed: which file, which norm, and what is wrong with it."""
-
-    def __init__(self, file: str, id_: str, problem: str) -> None:
-        """Name the file and the norm (empty when the file as a whole is wrong)."""
-        self.file, self.id, self.problem = file, id_, problem
-        super().__init__(": ".join(part for part in (file, id_, problem) if part))
 
 
 class UnknownNormError(LookupError):
@@ -246,7 +238,7 @@ def day(id_: str, name: str) -> date:
 
 def files() -> Mapping[str, bytes]:
     """Return the files that the kit ships with, by name: what the digest of the catalogue covers too."""
-    return _files(specs.path("sno"))
+    return files_of(specs.path("sno"))
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------------------------------
@@ -254,101 +246,42 @@ def files() -> Mapping[str, bytes]:
 
 def load(directory: Path) -> Mapping[str, Norm]:
     """Read a directory of norms; raises :class:`NormsError`."""
-    entries = [entry for file, data in _files(directory).items() for entry in _entries(file, data)]
+    entries = [entry for file, data in files_of(directory).items() for entry in Entry.read(file, data, "norm", NormsError)]
     if not entries:
         raise NormsError(directory.name, "", "holds no norm at all")
-    _check_unique(entries)
+    check_unique(entries)
     return MappingProxyType({item.id: item for item in sorted((_norm(entry) for entry in entries), key=lambda item: item.id)})
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One ``[[norm]]`` with its place for error messages."""
-
-    file: str
-    name: str
-    table: Mapping[str, Any]
-
-    def fail(self, problem: str) -> NormsError:
-        return NormsError(self.file, self.name, problem)
-
-
-def _files(directory: Path) -> dict[str, bytes]:
-    # A checkout with CRLF line ends holds the same norms.
-    return {path.name: path.read_bytes().replace(b"\r\n", b"\n") for path in sorted(directory.glob("*.toml"))}
-
-
-def _entries(file: str, data: bytes) -> list[_Entry]:
-    try:
-        document = tomllib.loads(data.decode(), parse_float=Fraction)
-    except ValueError as error:
-        raise NormsError(file, "", f"is not TOML: {error}") from error
-    tables = document.get("norm")
-    if document.keys() != {"norm"} or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise NormsError(file, "", "must hold [[norm]] tables and nothing else")
-    return [_Entry(file, str(table.get("id", f"norm {place}")), table) for place, table in enumerate(tables, 1)]
-
-
-def _check_unique(entries: Iterable[_Entry]) -> None:
-    seen: dict[str, str] = {}
-    for entry in entries:
-        if entry.name in seen:
-            raise entry.fail(f"duplicate id, already in {seen[entry.name]}")
-        seen[entry.name] = entry.file
-
-
-def _norm(entry: _Entry) -> Norm:
-    _check_keys(entry)
-    texts = {key: _text(entry, key) for key in _TEXTS}
+def _norm(entry: Entry) -> Norm:
+    entry.check_keys((*_TEXTS, *_CHOICES), _OPTIONAL)
+    texts = {key: entry.text(key) for key in _TEXTS}
     if not _ID.fullmatch(texts["id"]):
         raise entry.fail("malformed id: expected SNO, a subject and two digits, such as SNO-BER-03")
     if not _CLAUSE.fullmatch(texts["section"]):
         raise entry.fail(f"section must be a clause such as 2.2.2, not {texts['section']!r}")
-    decided_by = _choice(entry, "decided_by", _DECIDERS)
+    decided_by = entry.choice("decided_by", _DECIDERS)
     return Norm(
-        binds=_choice(entry, "binds", tuple(Binds)),
+        binds=entry.choice("binds", tuple(Binds)),
         numbers=_numbers(entry),
         dates=_dates(entry),
         decided_by=decided_by,
         how=_how(entry, decided_by),
         through=_through(entry, decided_by),
-        level=_choice(entry, "level", tuple(Level)),
-        certainty=_choice(entry, "certainty", tuple(Certainty)),
+        level=entry.choice("level", tuple(Level)),
+        certainty=entry.choice("certainty", tuple(Certainty)),
         source=f"{SOURCE}, {texts['section']}",
         **texts,
-        **{key: _text(entry, key) if key in entry.table else "" for key in _OPTIONAL_TEXTS},
-        **_declarations(entry, decided_by),
+        **{key: entry.text(key) if key in entry.table else "" for key in _OPTIONAL_TEXTS},
+        **entry.declarations(is_declared=decided_by is DecidedBy.DECLARED),
     )
 
 
-def _check_keys(entry: _Entry) -> None:
-    for key in (*_TEXTS, *_CHOICES):
-        if key not in entry.table:
-            raise entry.fail(f"missing key {key!r}")
-    for key in entry.table:
-        if key not in (*_TEXTS, *_CHOICES, *_OPTIONAL):
-            raise entry.fail(f"unknown key {key!r}")
-
-
-def _text(entry: _Entry, key: str) -> str:
-    value = entry.table.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise entry.fail(f"{key} must be a text that is not empty")
-    return value
-
-
-def _choice(entry: _Entry, key: str, choices: Sequence[_Choice]) -> _Choice:
-    value = entry.table[key]
-    if value not in choices:
-        raise entry.fail(f"{key} must be one of {', '.join(choices)}, not {value!r}")
-    return choices[choices.index(value)]
-
-
-def _numbers(entry: _Entry) -> Mapping[str, Number]:
+def _numbers(entry: Entry) -> Mapping[str, Number]:
     return MappingProxyType({name: _number(entry, name, value) for name, value in _named(entry, "numbers")})
 
 
-def _named(entry: _Entry, key: str) -> Iterator[tuple[str, Any]]:
+def _named(entry: Entry, key: str) -> Iterator[tuple[str, Any]]:
     """Yield what a table holds by name."""
     table = entry.table.get(key, {})
     if not isinstance(table, Mapping):
@@ -359,7 +292,7 @@ def _named(entry: _Entry, key: str) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _number(entry: _Entry, name: str, table: Any) -> Number:
+def _number(entry: Entry, name: str, table: Any) -> Number:
     if not isinstance(table, Mapping) or table.keys() != {"value", "unit"}:
         raise entry.fail(f"numbers.{name} must have a value and a unit, and nothing else")
     value, unit = table["value"], table["unit"]
@@ -371,7 +304,7 @@ def _number(entry: _Entry, name: str, table: Any) -> Number:
     return Number(value, unit)
 
 
-def _dates(entry: _Entry) -> Mapping[str, date]:
+def _dates(entry: Entry) -> Mapping[str, date]:
     found = dict(_named(entry, "dates"))
     for name, value in found.items():
         if type(value) is not date:
@@ -379,7 +312,7 @@ def _dates(entry: _Entry) -> Mapping[str, date]:
     return MappingProxyType(found)
 
 
-def _how(entry: _Entry, decided_by: DecidedBy) -> tuple[str, ...]:
+def _how(entry: Entry, decided_by: DecidedBy) -> tuple[str, ...]:
     """Return the names of what judges a norm; one that load or a calculator decides has such a name."""
     names = _list(entry, "how")
     for name in names:
@@ -391,7 +324,7 @@ def _how(entry: _Entry, decided_by: DecidedBy) -> tuple[str, ...]:
     return names
 
 
-def _through(entry: _Entry, decided_by: DecidedBy) -> tuple[str, ...]:
+def _through(entry: Entry, decided_by: DecidedBy) -> tuple[str, ...]:
     ids = _list(entry, "through")
     if bool(ids) != (decided_by is DecidedBy.REQUIREMENTS):
         raise entry.fail("through belongs to a norm that is decided by requirements, and that has it")
@@ -401,18 +334,8 @@ def _through(entry: _Entry, decided_by: DecidedBy) -> tuple[str, ...]:
     return ids
 
 
-def _list(entry: _Entry, key: str) -> tuple[str, ...]:
+def _list(entry: Entry, key: str) -> tuple[str, ...]:
     values = entry.table.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
         raise entry.fail(f"{key} must be a list of names, each once")
     return tuple(values)
-
-
-def _declarations(entry: _Entry, decided_by: DecidedBy) -> dict[str, str]:
-    """Return both declaration texts; only a declared norm has them, and it has both."""
-    if decided_by is DecidedBy.DECLARED:
-        return {key: _text(entry, key) for key in _DECLARE}
-    for key in _DECLARE:
-        if key in entry.table:
-            raise entry.fail(f"{key} belongs to a declared norm only")
-    return dict.fromkeys(_DECLARE, "")

@@ -243,7 +243,7 @@ def test_norm_is_read(read):
         ('decided_by = "load"', 'decided_by = "load"\nthrough = ["HERL-001"]', "through belongs to a norm that is decided by requirements"),
         ('decided_by = "load"', 'decided_by = "requirements"\nthrough = ["SNO-BER-01"]', "through: 'SNO-BER-01' is not the id of a requirement"),
         ('decided_by = "load"', 'decided_by = "load"\ndeclare_nl = "Ja."', "declare_nl belongs to a declared norm only"),
-        ('decided_by = "load"', 'decided_by = "declared"', "declare_nl must be a text that is not empty"),
+        ('decided_by = "load"', 'decided_by = "declared"', "missing key 'declare_nl'"),
     ],
 )
 def test_malformed_norm_is_refused(read, old, new, problem):
@@ -263,7 +263,7 @@ def test_malformed_file_is_refused(read, text):
     with pytest.raises(NormsError, match=r"a\.toml: (is not TOML|must hold \[\[norm\]\] tables and nothing else)") as caught:
         read(a=text)
 
-    assert (caught.value.file, caught.value.id) == ("a.toml", "")
+    assert (caught.value.file, caught.value.entry) == ("a.toml", "")
 
 
 @pytest.mark.parametrize("files", [{"a": NORM * 2}, {"a": NORM, "b": NORM}], ids=["one file", "two files"])
