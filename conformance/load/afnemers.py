@@ -26,6 +26,8 @@ LEDGER, CONTROL, BOX_PID, REACTION = "ledger", "control", "berichtenbox_pid", "r
 """What the connection of such a run tells: where ledger and control face are, whose process that is, and how fast an Afnemer reacts."""
 BERICHTEN: Final = "/berichten"
 HERLEVERING: Final = "/herlevering"
+ASKED: Final = "letters that were taken"
+"""What is counted of the letters of the schedule: those that the Afnemer took when it was asked to deliver them."""
 _START_S: Final = 60.0
 _PAUSE_S: Final = 0.02
 _CYCLE: Final = 20

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from conformance.afnemer.driver import AfnemerStatus
 from conformance.load.afnemer_judging import missed
-from conformance.load.afnemers import standing
+from conformance.load.afnemers import ASKED, standing
 from conformance.load.judging import About, Measured, Outcome, texts_of_failures
 from conformance.load.plan import Demand, LoadPlan, LoadProfile, Settings
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
@@ -21,7 +21,6 @@ NORM: Final = "SNO-AFN-02"
 DELIVERY: Final = "POST /berichten"
 SIZE: Final = 20
 """Letters in one batch: the code of each depends on its place."""
-ASKED: Final = "letters that were taken"
 FACT: Final = "afwijzingen"
 _PATIENCE: Final = timedelta(seconds=60)
 _SLOWEST_LOOK: Final = 50  # berichten a second whose status is asked

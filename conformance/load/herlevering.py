@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from conformance.load.afnemer_judging import full, missed
-from conformance.load.afnemers import standing
+from conformance.load.afnemers import ASKED, standing
 from conformance.load.judging import About, Measured, Outcome, texts_of_failures
 from conformance.load.plan import Demand, LoadPlan, LoadProfile, Setting, Settings
 from conformance.load.reconcile import Reconciliation
@@ -22,7 +22,6 @@ LIVE: Final = "POST /berichten"
 LIVE_SIZE: Final = 5
 """Letters in one delivery of the ordinary traffic."""
 PER_BATCH: Final = 1_000
-ASKED: Final = "live letters that were taken"
 FACT: Final = "herlevering"
 _LIVE_WINDOW: Final = timedelta(minutes=30)  # about as long as a fast Afnemer takes for a day
 _PATIENCE: Final = timedelta(seconds=60)

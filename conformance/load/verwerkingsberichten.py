@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from conformance.load.afnemer_judging import missed
-from conformance.load.afnemers import standing
+from conformance.load.afnemers import ASKED, standing
 from conformance.load.judging import About, Measured, Outcome, texts_of_failures
 from conformance.load.plan import Demand, LoadPlan, LoadProfile, Settings
 from conformance.norms import count, duration
@@ -19,7 +19,6 @@ ALWAYS, AGAIN = "SNO-VWB-01", "SNO-VWB-02"
 DELIVERY: Final = "POST /berichten"
 SIZE: Final = 5
 """Letters in one batch, and so berichten in one result."""
-ASKED: Final = "letters that were taken"
 FACT: Final = "verwerkingsberichten"
 _PATIENCE: Final = timedelta(seconds=60)
 _COPIES: Final = 7  # at once, and each of the six days

@@ -8,7 +8,8 @@ import pytest
 from conformance.afnemer.driver import AfnemerStatus
 from conformance.berichtenbox.faults import FaultPlan
 from conformance.limits import limits
-from conformance.load.afwijzingen import ASKED, DELIVERY, FACT, NORM, PROFILE, REFUSALS, SIZE, WHOLE, afterwards_s, ends, faults, judge, uncalled
+from conformance.load.afnemers import ASKED
+from conformance.load.afwijzingen import DELIVERY, FACT, NORM, PROFILE, REFUSALS, SIZE, WHOLE, afterwards_s, ends, faults, judge, uncalled
 from conformance.load.afwijzingen_driving import handled, results_of, stories_of
 from conformance.load.judging import Measured
 from conformance.load.plan import plan

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from conformance.load.herlevering import ASKED, FACT, LIVE, NORM, PROFILE, afterwards_s, judge, term_s, volume
+from conformance.load.afnemers import ASKED
+from conformance.load.herlevering import FACT, LIVE, NORM, PROFILE, afterwards_s, judge, term_s, volume
 from conformance.load.judging import Measured
 from conformance.load.plan import LoadError, plan
 from conformance.load.reconcile import Reconciliation, Trouble

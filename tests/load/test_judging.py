@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.load.judging import CRASHES, LATE_IDLE, UNPREPARED, UNREACHED, Generator, case_results, is_only_scaled
+from conformance.norms import PROFILES
 from conformance.verdicts import CaseResult, Reason, Verdict
 
 RIGHT = {"ValidateAbonnementen": [0.1] * 1000}
@@ -152,3 +153,16 @@ def test_nothing_but_scaled_norms_is_needed_for_a_green_scaled_run():
     assert not is_only_scaled([passed])
     assert not is_only_scaled([scaled, unknown])
     assert not is_only_scaled([])
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+@pytest.mark.parametrize("scale", ["1", "1/100"])
+def test_nothing_measured_passes_nothing(made_run, name, scale):
+    """
+    A run in which nothing was sent or seen meets no norm, at any scale.
+    """
+    results = case_results(made_run(name, {}, scale=scale))
+
+    assert results
+    assert {result.verdict for result in results} <= {Verdict.FAILED, Verdict.NOT_TESTED}
+    assert all(result.reason is not Reason.SCALED for result in results)

@@ -204,3 +204,15 @@ def test_run_is_announced_before_it_starts(made_run):
     assert "to https://box.example." in texts[0].replace("\n", " ")
     assert "Scale 1:100: such a run never claims a norm." in texts[1]
     assert "It is slower than the norm, and claims nothing." in texts[2]
+
+
+def test_command_that_repeats_a_run_can_be_copied(made_run):
+    """
+    A seed of nine digits that looks like a BSN is not masked, and the command stands on one line however long it is.
+    """
+    measured = made_run("validatie", RIGHT, scale="1/100", seed=123456782)
+
+    told = conclude(measured, START).text
+
+    (line,) = [line for line in told.splitlines() if line.startswith("Again:")]
+    assert line.endswith("--seed 123456782")

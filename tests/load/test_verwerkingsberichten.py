@@ -5,10 +5,11 @@ from fractions import Fraction
 
 import pytest
 
+from conformance.load.afnemers import ASKED
 from conformance.load.judging import Measured
 from conformance.load.plan import plan
 from conformance.load.samples import Samples, Tally
-from conformance.load.verwerkingsberichten import AGAIN, ALWAYS, ASKED, DELIVERY, FACT, PROFILE, SIZE, afterwards_s, days, drained_within_s, judge
+from conformance.load.verwerkingsberichten import AGAIN, ALWAYS, DELIVERY, FACT, PROFILE, SIZE, afterwards_s, days, drained_within_s, judge
 from conformance.load.verwerkingsberichten_driving import applied_once, taken
 from conformance.norms import count
 from conformance.verdicts import Reason

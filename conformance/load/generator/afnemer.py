@@ -7,7 +7,7 @@ from typing import Any, Final
 import gevent
 
 from conformance.load.afnemer_following import Following
-from conformance.load.afnemers import BERICHTEN, LEDGER, letters, standing
+from conformance.load.afnemers import ASKED, BERICHTEN, LEDGER, letters, standing
 from conformance.load.generator.session import Session
 from conformance.load.generator.user import ScheduledUser
 from conformance.load.plan import Setup
@@ -42,12 +42,12 @@ class AfnemerUser(ScheduledUser):
         target, connection = session.facts[_STAND]
         return Following(target, connection, gevent.sleep)
 
-    def deliver(self, number: int, many: int, name: str, to: str | None = None) -> int:
-        """Have delivery ``number`` of the schedule delivered in one batch; return how many letters the Afnemer took."""
+    def deliver(self, number: int, many: int, name: str, to: str | None = None) -> None:
+        """Have delivery ``number`` of the schedule delivered in one batch, and count the letters that the Afnemer took."""
         target, connection = self.session.facts[_STAND]
         body: dict[str, Any] = {"berichten": letters(connection, number * many, many, to=to), "perBatch": many}
         with self.client.post(f"{target.rstrip('/')}{BERICHTEN}", json=body, name=name, catch_response=True) as answer:
             if answer.status_code == _ACCEPTED:
-                return many
-            answer.failure(f"status {answer.status_code}")
-            return 0
+                self.session.tally.counts[ASKED] += many
+            else:
+                answer.failure(f"status {answer.status_code}")
