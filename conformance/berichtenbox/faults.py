@@ -48,6 +48,7 @@ class Point(StrEnum):
     ANSWER = "answer"
     ACK = "ack"
     PUSH = "push"
+    CONNECT = "connect"
 
 
 _OPERATIONS: Final = (Point.POST, Point.POLL, Point.FETCH, Point.PROCESS, Point.VALIDATE)
@@ -85,6 +86,7 @@ KINDS: Final = {
         FaultKind("push-wrong-content-type", "sends a message as text/plain", (Point.PUSH,)),
         FaultKind("push-unknown-cpa", "sends a message under a CPA that nobody knows, in front", (Point.PUSH,)),
         FaultKind("push-expired", "sends a message after its time to live, in front", (Point.PUSH,)),
+        FaultKind("unreachable", "finds nobody at the gateway, for each copy of a result or answer", (Point.CONNECT,)),
         FaultKind("register-down", "answers DependentServiceFault, as when a register behind it is down", (Point.VALIDATE,)),
         FaultKind("application-fault", "answers ApplicationFault to a good question", (Point.VALIDATE,)),
         FaultKind("klant-missing", "leaves the last citizen out of the answer", (Point.VALIDATE,)),

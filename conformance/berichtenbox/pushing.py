@@ -15,7 +15,7 @@ from conformance.berichtenbox.wire import Exchange, Sending
 from conformance.messages.envelope import SERVICE, Action
 from conformance.messages.moments import write_moment
 from conformance.transport.ebms2.agreements import AgreementError
-from conformance.transport.ebms2.http import HttpAnswer, HttpOutcome
+from conformance.transport.ebms2.http import HttpAnswer, HttpOutcome, Trouble, TroubleKind
 from conformance.transport.ebms2.mime import MimeRefused
 from conformance.transport.ebms2.model import Message, service_of
 from conformance.transport.ebms2.names import SOAP_ACTION, Kind
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _LONG_AGO: Final = timedelta(hours=1)
 _TAKEN: Final = 204
+_NOBODY: Final = HttpOutcome(trouble=Trouble(TroubleKind.REFUSED, "nobody listens there: a fault that was set"))
 _RESULTS: Final = frozenset({Action.BV_RESULT, Action.A_RESULT})
 
 
@@ -85,14 +86,26 @@ class Pusher:
             self._box.ledger.write([_moving(leaving.moved_to(ended))])
         if ended is not delivery or not delivery.is_due(now):
             return
-        faults = self._striking(leaving)
+        is_away = leaving.kind == Kind.USER and self._box.faults.striking(Point.CONNECT)
+        self._after(leaving, self._unreached(leaving) if is_away else self._tried(leaving))
+
+    def _unreached(self, leaving: Sending) -> HttpOutcome:
+        """Put on the record that nobody was there: not one connection is made."""
+        delivery, wall, business = leaving.delivery, self._box.wall(), self._box.clock.now()
+        exchange = exchange_of(delivery.message_id, delivery.url, outgoing_of(leaving), _NOBODY, "", wall, business)
+        self._box.ledger.write([lambda writing: writing.wire.add_exchange(exchange)])
+        return _NOBODY
+
+    def _tried(self, leaving: Sending) -> HttpOutcome:
+        """Post one copy, bent by the faults that strike."""
+        delivery, faults = leaving.delivery, self._striking(leaving)
         for message in _in_front(leaving, faults, self._box.new_message_id):
             self._send(message.message_id, delivery.url, write_message(message), "a fault that was set")
         outgoing = _spoiled(outgoing_of(leaving), faults)
         outcome = self._send(delivery.message_id, delivery.url, outgoing, "", leaving.kept)
         if "push-twice" in faults:
             outcome = self._send(delivery.message_id, delivery.url, outgoing, "the same, twice in a row", leaving.kept)
-        self._after(leaving, outcome)
+        return outcome
 
     def _striking(self, leaving: Sending) -> Mapping[str, Fault]:
         """Return the faults that bend this copy; only the first copy of a message is bent, so that a correct party gets it."""

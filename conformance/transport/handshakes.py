@@ -426,7 +426,8 @@ class _WatchedObject(ssl.SSLObject):
 class _WatchedSocket(ssl.SSLSocket):
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as it is in the base class
         try:
-            super().do_handshake(block)
+            # gevent, which Locust lets take the place of sockets, knows no such argument.
+            super().do_handshake(*([block] if block else []))
         except ssl.SSLCertVerificationError as error:
             _note_chain(error, self)
             raise

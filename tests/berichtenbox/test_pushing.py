@@ -417,6 +417,22 @@ def test_broken_copy_is_followed_by_a_good_one(line, name):
     assert len(pushed(line)) == 1
 
 
+def test_gateway_that_is_away_gets_nothing(line):
+    """
+    Each copy of a result finds nobody, as the record says; the Acknowledgment of a batch still comes, and a later copy too.
+    """
+    line.box.fault("unreachable", times=2)
+    line.send()
+    line.box.settle()
+    line.pass_interval()
+    assert pushed(line) == []
+    assert line.gateway.messages[0].kind is Kind.ACKNOWLEDGMENT
+    assert [seen.note for seen in line.exchanges if seen.status == 0] == ["refused: nobody listens there: a fault that was set"] * 2
+
+    line.pass_interval()
+    assert len(pushed(line)) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "differs"),
     [
