@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, Self
 
-from sqlalchemy import Engine, NullPool, Select, and_, bindparam, create_engine, func, select, union_all
+from sqlalchemy import Engine, NullPool, Select, and_, bindparam, case, create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from conformance.berichtenbox.ledger import LedgerError, State, Status
-from conformance.berichtenbox.sql_wire import exchange
 from conformance.berichtenbox.tables import bericht, call, message
 
 AT_ONCE: Final = 2_000
@@ -23,6 +22,7 @@ Told = tuple[str, str, float, float]
 Result = tuple[str, str, float, float | None]
 """An offered result: MessageId, status, when it was offered, and when the Afnemer first marked or acknowledged it."""
 
+_REDIRECTION: Final = 300
 _BETWEEN: Final = and_(bericht.c.seq > bindparam("after"), bericht.c.seq <= bindparam("until"))
 _OFFER: Final = message.c.seq == bericht.c.offer_seq
 _LEVERING: Final = select(bericht.c.bericht_id, bericht.c.batch_id, bericht.c.digest, message.c.wall).join(message, _OFFER)
@@ -35,11 +35,9 @@ _TOLD: Final = (
     .where(bericht.c.seq > bindparam("after"))
     .order_by(bericht.c.seq)
 )
-_MARKED: Final = union_all(
-    select(call.c.subject.label("id"), call.c.wall.label("wall")).where(call.c.operation.in_(("process", "fetch-and-process"))),
-    select(exchange.c.ref_to_message_id, exchange.c.wall).where(exchange.c.ref_to_message_id != ""),
-).subquery()
-_FIRST_MARKED: Final = select(_MARKED.c.id, func.min(_MARKED.c.wall).label("wall")).group_by(_MARKED.c.id).subquery()
+# An Acknowledgment that counts is such a call too; what was answered with an error marked nothing.
+_MARKING: Final = and_(call.c.operation.in_(("process", "fetch-and-process")), call.c.status < _REDIRECTION)
+_FIRST_MARKED: Final = select(call.c.subject.label("id"), func.min(call.c.wall).label("wall")).where(_MARKING).group_by(call.c.subject).subquery()
 _RESULTS: Final = (
     select(message.c.message_id, message.c.status, message.c.wall, _FIRST_MARKED.c.wall)
     .outerjoin(_FIRST_MARKED, _FIRST_MARKED.c.id == message.c.message_id)
@@ -50,6 +48,8 @@ _LAST_BERICHT: Final = select(func.coalesce(func.max(bericht.c.seq), 0))
 _LAST_MESSAGE: Final = select(func.coalesce(func.max(message.c.seq), 0))
 # A result has no state: asked so, the index answers.
 _WAITING: Final = select(func.count()).where(message.c.state.is_(None), message.c.status == Status.RECEIVED)
+_COPIES: Final = select(message.c.result_id).where(~message.c.is_offer, message.c.seq > bindparam("after")).group_by(message.c.result_id)
+_UNTAKEN: Final = select(func.count()).select_from(_COPIES.having(func.sum(case((message.c.status != Status.RECEIVED, 1), else_=0)) == 0).subquery())
 _ACCEPTED: Final = select(func.count()).where(message.c.state == State.ACCEPTED)
 
 
@@ -87,6 +87,10 @@ class Leveringen:
         """Return how many offered results were not marked or acknowledged by the Afnemer."""
         return self._number(_WAITING)
 
+    def untaken(self, after: int) -> int:
+        """Return of how many results, offered in messages above number ``after``, no copy was marked or acknowledged by the Afnemer."""
+        return self._number(_UNTAKEN, after=after)
+
     def leveringen(self, after: int, until: int, *, of: str | None = None, without: str | None = None) -> Iterator[Levering]:
         """Yield the berichten above number ``after`` up to ``until``, in the order of processing: those ``of`` a citizen, ``without`` one, or all."""
         values: dict[str, Any] = {"after": after, "until": until}
@@ -104,8 +108,8 @@ class Leveringen:
         """Yield the results in messages above number ``after``, in the order in which they were offered."""
         return self._stream(_RESULTS, after=after)
 
-    def _number(self, statement: Select[Any]) -> int:
-        return int(next(self._stream(statement))[0])
+    def _number(self, statement: Select[Any], **values: Any) -> int:
+        return int(next(self._stream(statement, **values))[0])
 
     def _stream(self, statement: Select[Any], **values: Any) -> Iterator[Any]:
         try:

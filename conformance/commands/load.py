@@ -36,7 +36,7 @@ Examples:
 @click.option("--tls", type=click.Path(path_type=Path), metavar="DIR", help="Two-way TLS, with certificates of `pki new`.")
 @click.option("--volume", type=click.IntRange(1, 100_000_000), metavar="N", help="herlevering: the berichten of your busiest day; 2,500,000 without.")
 @click.option("--phase", metavar="PHASE", help="aanleveren: burst, hour or day; a norm each.")
-@click.option("--face", metavar="FACE", help="adapter or ebms, for the profiles that send messages.")
+@click.option("--face", metavar="FACE", help="adapter or ebms; that of the profile for an Afnemer.")
 @seed("Fixes what is sent; drawn and printed without it.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("berichtenbox-rapport"), show_default=True, help="Where the report goes."
@@ -84,6 +84,8 @@ def command(
     check_installed()
     kind = plans.profile(name)
     profile = load(profile_file) if profile_file else Profile.default()
+    if face is None and profile_file is not None and kind.party == "afnemer":
+        face = profile.berichtenbox.face
     drawn = secrets.randbelow(HIGHEST_SEED) if seed is None else seed
     plan = plans.plan(
         name,

@@ -13,7 +13,7 @@ from typing import Any, Final
 from conformance.load.collecting import wait_s
 from conformance.load.judging import About, Measured, Outcome, all_sent, texts_of_failures
 from conformance.load.leveringen import Ids, mix
-from conformance.load.plan import Demand, LoadPlan, LoadProfile, Setting, Settings
+from conformance.load.plan import EBMS, FACE, Demand, LoadPlan, LoadProfile, Setting, Settings
 from conformance.messages.guard import Limits, XmlRefused, parse
 from conformance.messages.identities import is_nil
 from conformance.messages.unpack import RESULT_LIMIT, PackedTooMuch, unpack
@@ -25,7 +25,6 @@ NAME: Final = "batch"
 UNACCEPTED: Final = "unaccepted"
 """The list of the numbers of batches that were not accepted, or of which nobody knows."""
 BURST, HOUR, DAY = "burst", "hour", "day"
-ADAPTER, EBMS = "adapter", "ebms"
 _BURST_S: Final = 60
 """How long the burst lasts: ours, for the SNO gives no duration."""
 _SIZES: Final[Mapping[str, int]] = {BURST: 5, HOUR: 50, DAY: 50}
@@ -223,7 +222,7 @@ PROFILE: Final = LoadProfile(
     judge=judge,
     settings=(
         Setting("phase", (BURST, HOUR, DAY), "Which rate: a burst, that of an hour, or that of a day."),
-        Setting("face", (ADAPTER, EBMS), "Over which face."),
+        FACE,
     ),
     stand=_stand,
     afterwards_s=_afterwards_s,

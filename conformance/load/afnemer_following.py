@@ -29,6 +29,7 @@ PATIENCE_S: Final = 15.0
 """So long is waited for something that is still to come."""
 _LOOK_S: Final = 0.25
 _VERB_S: Final = 300.0
+_DAY_S: Final = 3_600.0  # a day on the business clock, in which each result of a full run is tried four times
 _ACCEPTED: Final = 202
 _OK: Final = 200
 BOX: Final = "the Berichtenbox of the kit"
@@ -67,7 +68,7 @@ class Following:
         self.ledger = self._open.enter_context(Leveringen(connection[LEDGER]))
         self._afnemer = self._open.enter_context(httpx.Client(base_url=target, timeout=_VERB_S, trust_env=False))
         self._control = self._open.enter_context(
-            httpx.Client(base_url=connection[CONTROL], timeout=_VERB_S, trust_env=False, verify=_trusted(connection))
+            httpx.Client(base_url=connection[CONTROL], timeout=_DAY_S, trust_env=False, verify=_trusted(connection))
         )
 
     def __enter__(self) -> Self:

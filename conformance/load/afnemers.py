@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.load.parties import LOOPBACK, Party, PartyError, berichtenbox, described, process
-from conformance.load.plan import LoadError, Setup, Stand
+from conformance.load.plan import EBMS, FACE, LoadError, Setup, Stand
 from conformance.messages.identities import reserved_test_bsns
 from conformance.norms import share
 from conformance.profile import DriverKind
 from conformance.profile_keys import DEFAULT_PORT
 from conformance.stage.pdfs import SMALLEST, pdf
+from conformance.transport import pki
+from conformance.wiring import Wiring, wire
 
 LEDGER, CONTROL, BOX_PID, REACTION = "ledger", "control", "berichtenbox_pid", "reaction_s"
 """What the connection of such a run tells: where ledger and control face are, whose process that is, and how fast an Afnemer reacts."""
@@ -38,13 +40,16 @@ def standing(setup: Setup, defect: str | None = None) -> Iterator[Stand]:
     """Start what nobody gave, for as long as the block takes; ``defect`` is for the reference Afnemer. Raises ``PartyError`` and ``LoadError``."""
     with tempfile.TemporaryDirectory(prefix="berichtenbox-load-") as directory:
         ledger, given = f"sqlite:///{directory}/ledger.db", _given(setup)
-        with berichtenbox(_serving(setup, ledger, is_fixed=bool(given))) as box:
-            connection = _connection(setup, box, ledger)
-            if given:
-                yield Stand(given, connection | {"given": "yes"})
-                return
-            with _reference(setup, box, Path(directory), defect) as url:
-                yield Stand(url, connection)
+        if given:
+            with berichtenbox(_serving_given(setup, ledger)) as box:
+                yield Stand(given, _connection(setup, box, ledger, setup.tls) | {"given": "yes"})
+            return
+        wiring = _wiring(setup, Path(directory)) if setup.settings.get(FACE.name) == EBMS else None
+        certificates = wiring.certificates.directory if wiring is not None and wiring.certificates is not None else setup.tls
+        with berichtenbox(_serving(setup, ledger, certificates, wiring), port=wiring.port if wiring else 0) as box:
+            told = {"BERICHTENBOX_TLS": str(certificates)} if certificates else {}
+            with _reference(setup, box, Path(directory), defect, {**told, **(wiring.variables() if wiring else {})}) as url:
+                yield Stand(url, _connection(setup, box, ledger, certificates))
 
 
 def _given(setup: Setup) -> str:
@@ -59,28 +64,38 @@ def _given(setup: Setup) -> str:
     return driver.location
 
 
-def _serving(setup: Setup, ledger: str, *, is_fixed: bool) -> list[str]:
-    """Return how the Berichtenbox is run: where the Afnemer expects it, unless that is one of ours."""
+def _wiring(setup: Setup, directory: Path) -> Wiring:
+    """Return what ours need to talk over ebMS2: a CPA for the run, and certificates for it when nobody gave any."""
+    try:
+        return wire(setup.profile, directory, is_movable=True, certificates=pki.load(setup.tls) if setup.tls else None)
+    except pki.PkiError as error:
+        raise LoadError(f"--tls {setup.tls}: {error}") from None
+
+
+def _serving(setup: Setup, ledger: str, certificates: Path | None, wiring: Wiring | None = None) -> list[str]:
+    """Return how the Berichtenbox is run."""
     words = ["--seed", str(setup.seed), "--db", ledger]
-    words += ["--tls", str(setup.tls)] if setup.tls else []
-    if setup.profile_file is not None:
-        words += ["--profile", str(setup.profile_file)]
-    if not is_fixed:
-        return [*words, "--host", LOOPBACK]
+    words += ["--tls", str(certificates)] if certificates else []
+    words += ["--profile", str(setup.profile_file)] if setup.profile_file is not None else []
+    return [*words, *(["--cpa", str(wiring.cpa_file)] if wiring else []), "--host", LOOPBACK]
+
+
+def _serving_given(setup: Setup, ledger: str) -> list[str]:
+    """Return how the Berichtenbox is run where the Afnemer of somebody else expects it."""
     own = setup.profile.berichtenbox
-    return [*words, "--host", own.host, "--port", str(own.port or DEFAULT_PORT)]
+    return [*_serving(setup, ledger, setup.tls)[:-1], own.host, "--port", str(own.port or DEFAULT_PORT)]
 
 
-def _connection(setup: Setup, box: Party, ledger: str) -> dict[str, str]:
+def _connection(setup: Setup, box: Party, ledger: str, certificates: Path | None) -> dict[str, str]:
     config = setup.profile.connection_config()
     known = {LEDGER: ledger, CONTROL: str(box.told["control"]), BOX_PID: str(box.process.pid), REACTION: str(setup.profile.timing.reaction_s)}
-    secured = {"tls": str(setup.tls)} if setup.tls else {}
+    secured = {"tls": str(certificates)} if certificates else {}
     return described(config) | known | secured | {"name": setup.profile.afnemer.name}
 
 
 @contextlib.contextmanager
-def _reference(setup: Setup, box: Party, directory: Path, defect: str | None) -> Iterator[str]:
-    """Run the reference Afnemer, and give the URL of its test-control."""
+def _reference(setup: Setup, box: Party, directory: Path, defect: str | None, told: Mapping[str, str]) -> Iterator[str]:
+    """Run the reference Afnemer, which is ``told`` of its face and certificates, and give the URL of its test-control."""
     config, own, log = setup.profile.connection_config(), directory / "afnemer", directory / "afnemer.log"
     own.mkdir()
     variables = {
@@ -91,6 +106,7 @@ def _reference(setup: Setup, box: Party, directory: Path, defect: str | None) ->
         "BERICHTENBOX_BERICHT_TYPES": ",".join(config.bericht_types),
         "BERICHTENBOX_SEED": str(setup.seed),
         "AFNEMER_MAP": str(own),
+        **told,
     }
     command = [sys.executable, "-m", "conformance.afnemer.process", json.dumps(variables), *(("--defect", defect) if defect else ())]
     with log.open("wb") as output, process(command, output) as started:

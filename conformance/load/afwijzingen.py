@@ -12,7 +12,7 @@ from conformance.afnemer.driver import AfnemerStatus
 from conformance.load.afnemer_judging import missed
 from conformance.load.afnemers import ASKED, standing
 from conformance.load.judging import About, Measured, Outcome, texts_of_failures
-from conformance.load.plan import Demand, LoadPlan, LoadProfile, Settings
+from conformance.load.plan import FACE, Demand, LoadPlan, LoadProfile, Settings
 from conformance.messages.verwerkingsbericht import VerwerkingsCode
 from conformance.norms import count
 from conformance.verdicts import Reason
@@ -160,6 +160,7 @@ PROFILE: Final = LoadProfile(
     norms=lambda _settings: (NORM,),
     demand=demand,
     judge=judge,
+    settings=(FACE,),
     stand=standing,
     afterwards_s=afterwards_s,
 )

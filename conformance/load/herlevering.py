@@ -12,7 +12,7 @@ from typing import Any, Final
 from conformance.load.afnemer_judging import full, missed
 from conformance.load.afnemers import ASKED, standing
 from conformance.load.judging import About, Measured, Outcome, texts_of_failures
-from conformance.load.plan import Demand, LoadPlan, LoadProfile, Setting, Settings
+from conformance.load.plan import FACE, Demand, LoadPlan, LoadProfile, Setting, Settings
 from conformance.load.reconcile import Reconciliation
 from conformance.norms import count, duration
 from conformance.verdicts import Reason
@@ -130,7 +130,7 @@ PROFILE: Final = LoadProfile(
     norms=lambda _settings: (NORM,),
     demand=demand,
     judge=judge,
-    settings=(Setting("volume", (str(count("SNO-BER-01", "berichten")),), "The berichten of your busiest day.", is_count=True),),
+    settings=(Setting("volume", (str(count("SNO-BER-01", "berichten")),), "The berichten of your busiest day.", is_count=True), FACE),
     stand=standing,
     afterwards_s=afterwards_s,
 )

@@ -101,6 +101,10 @@ class Setting:
         return value.isascii() and value.isdecimal() and int(value) > 0 if self.is_count else value in self.choices
 
 
+ADAPTER, EBMS = "adapter", "ebms"
+FACE: Final = Setting("face", (ADAPTER, EBMS), "Over which face of the Berichtenbox.")
+
+
 @dataclass(frozen=True, slots=True)
 class LoadProfile:
     """A load profile: whom it grades, on which norms, what it sends, and how what was measured is judged.

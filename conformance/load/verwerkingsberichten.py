@@ -11,7 +11,7 @@ from typing import Any, Final
 from conformance.load.afnemer_judging import missed
 from conformance.load.afnemers import ASKED, standing
 from conformance.load.judging import About, Measured, Outcome, texts_of_failures
-from conformance.load.plan import Demand, LoadPlan, LoadProfile, Settings
+from conformance.load.plan import FACE, Demand, LoadPlan, LoadProfile, Settings
 from conformance.norms import count, duration
 from conformance.verdicts import Reason
 
@@ -68,10 +68,10 @@ def _always(measured: Measured, facts: dict[str, Any]) -> Outcome:
     expected = (
         f"every result taken and applied, at the peak within {facts['reaction_s']:g} s, and the backlog within {facts['drained_within_s']:.0f} s"
     )
-    peak, queue = facts["peak"], facts["backlog"]
+    peak = facts["peak"]
     seen = (
         f"{peak['results']} results at the peak, half of them taken within {_s(peak['p50_s'])}, 99 % within {_s(peak['p99_s'])}, all within "
-        f"{_s(peak['slowest_s'])}; backlog of {queue['results']} results, {facts['left']} left, gone in {_s(facts['drained_s'])}"
+        f"{_s(peak['slowest_s'])}; backlog of {facts['backlog']} results, {facts['left']} left, gone in {_s(facts['drained_s'])}"
     )
     about = About(ALWAYS, expected, seen)
     if not peak["results"]:
@@ -80,7 +80,7 @@ def _always(measured: Measured, facts: dict[str, Any]) -> Outcome:
     if wrong or late:
         return missed(about, wrong, late, facts["missed"], facts["busy"])
     times = _s(peak["slowest_s"]), _s(facts["drained_s"])
-    return about.met(f"{peak['results']} results of the peak were each taken within {times[0]}, {queue['results']} in {times[1]}.")
+    return about.met(f"{peak['results']} results of the peak were each taken within {times[0]}, {facts['backlog']} in {times[1]}.")
 
 
 def _s(seconds: float | None) -> str:
@@ -100,7 +100,7 @@ def _untaken(measured: Measured, facts: dict[str, Any]) -> Iterator[str]:
     if facts["peak"]["unmarked"]:
         yield f"{facts['peak']['unmarked']} results of the peak were not taken"
     if facts["left"]:
-        yield f"{facts['left']} of {facts['backlog']['results']} results of the backlog were not taken"
+        yield f"{facts['left']} of {facts['backlog']} results of the backlog were not taken"
 
 
 def _late(facts: dict[str, Any]) -> Iterator[str]:
@@ -111,9 +111,9 @@ def _late(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _again(facts: dict[str, Any]) -> Outcome:
-    term, queue = days(), facts["backlog"]
+    term = days()
     expected = f"what is offered again until {term} days after its first sending is taken, and each result applied once"
-    seen = f"{queue['results']} results for {facts['delivered']} berichten, {facts['doubled'][0]} berichten applied more than once"
+    seen = f"{facts['backlog']} results for {facts['delivered']} berichten, {facts['doubled'][0]} berichten applied more than once"
     about = About(AGAIN, expected, seen)
     if facts["doubled"][0]:
         number, times, example = facts["doubled"]
@@ -121,7 +121,7 @@ def _again(facts: dict[str, Any]) -> Outcome:
         return about.missed(text, number, is_certain=True)
     if not facts["applied"] or facts["left"]:
         return about.undecided("Not all that was offered again was taken: whether it would be applied once is unknown.", Reason.TIMEOUT)
-    return about.met(f"After {term} days {queue['results']} results were taken, each bericht counted once.")
+    return about.met(f"After {term} days {facts['backlog']} results were taken, each bericht counted once.")
 
 
 PROFILE: Final = LoadProfile(
@@ -133,6 +133,7 @@ PROFILE: Final = LoadProfile(
     norms=lambda _settings: (ALWAYS, AGAIN),
     demand=demand,
     judge=judge,
+    settings=(FACE,),
     stand=standing,
     afterwards_s=afterwards_s,
 )

@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from conformance.afnemer.driver import AfnemerStatus
 from conformance.berichtenbox.sql_leveringen import Result
 from conformance.load.afnemer_following import Following
 from conformance.load.afnemers import REACTION, letters
-from conformance.load.plan import LoadPlan
+from conformance.load.plan import EBMS, FACE, LoadPlan
 from conformance.load.verwerkingsberichten import SIZE, backlog, days, drained_within_s
 from conformance.load.watching import Watch
 
-_AWAY: Final = ("poll", "fetch", "process")
+_FETCHING: Final = ("poll", "fetch", "process")
 _SETTLED_S: Final = 240.0
 _FOR_EVER: Final = None
 
@@ -28,41 +29,77 @@ def finish(following: Following, plan: LoadPlan, began: dict[str, int], left_s: 
     following.rest(max(0.0, left_s))
     following.wait(lambda pulse: not pulse.accepted and not pulse.waiting, _SETTLED_S)
     following.settle(_SETTLED_S)
-    busy, middle = watch.shares(), following.ledger.last_message()
+    busy = watch.shares()
     peak = taken(list(following.ledger.results(began["message"])), reaction_s)
-    delivered, waiting = _away(following, plan)
-    within = drained_within_s(plan, waiting, reaction_s)
-    back = following.now()
-    following.steer("DELETE", "/fouten")
-    following.wait(lambda pulse: not pulse.waiting, 2 * within)
-    drained_s, left = following.since_s(back), following.ledger.waiting()
+    gone = (_away_over_ebms if plan.settings[FACE.name] == EBMS else _away)(following, plan, reaction_s)
     applied = applied_once(following.statuses(dict.fromkeys(row[0] for row in following.ledger.told(began["bericht"]))))
     return {
         "reaction_s": reaction_s,
         "busy": busy,
         "peak": peak,
-        "backlog": {"results": sum(1 for _ in following.ledger.results(middle))},
-        "delivered": delivered,
-        "left": left,
-        "drained_s": drained_s,
-        "drained_within_s": within,
+        **asdict(gone),
         **applied,
-        "missed": peak["late"] + left + (applied["unapplied"] or [0])[0] or 1,
+        "missed": peak["late"] + gone.left + (applied["unapplied"] or [0])[0] or 1,
     }
 
 
-def _away(following: Following, plan: LoadPlan) -> tuple[int, int]:
-    """Have letters delivered whose results nobody can fetch for six days; return how many letters, and how many results wait then."""
-    for point in _AWAY:
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """How six days without results went: how many letters were delivered, how many results waited then, how many were left, and how soon all went."""
+
+    delivered: int
+    backlog: int
+    left: int
+    drained_s: float
+    drained_within_s: float
+
+
+def _away(following: Following, plan: LoadPlan, reaction_s: float) -> Gone:
+    """Let nobody fetch results for six days: all that was offered waits for the Afnemer then."""
+    for point in _FETCHING:
         following.steer("POST", "/fouten", {"naam": "unavailable", "op": point, "keren": _FOR_EVER})
-    first = following.ledger.last_bericht()
+    delivered = _deliver(following, plan)
+    _pass(following, days())
+    waiting = following.ledger.waiting()
+    within, back = drained_within_s(plan, waiting, reaction_s), following.now()
+    following.steer("DELETE", "/fouten")
+    following.wait(lambda pulse: not pulse.waiting, 2 * within)
+    return Gone(delivered, waiting, following.ledger.waiting(), following.since_s(back), within)
+
+
+def _away_over_ebms(following: Following, plan: LoadPlan, reaction_s: float) -> Gone:
+    """Let the gateway be away for the first days, and then take results of which no Acknowledgment counts, until the last day.
+
+    So it has had each result several times, and one copy of each is acknowledged in the end: the rest was sent in vain, and waits no more.
+    """
+    unreached, first = days() // 2, following.ledger.last_message()
+    following.steer("POST", "/fouten", {"naam": "unreachable", "keren": _FOR_EVER})
+    delivered = _deliver(following, plan)
+    _pass(following, unreached)
+    following.steer("DELETE", "/fouten")
+    following.steer("POST", "/fouten", {"naam": "unavailable", "op": "process", "keren": _FOR_EVER})
+    _pass(following, days() - unreached - 1)
+    following.steer("DELETE", "/fouten")
+    waiting = following.ledger.untaken(first)
+    within, back = drained_within_s(plan, waiting, reaction_s), following.now()
+    _pass(following, 1)
+    following.wait(lambda _pulse: not following.ledger.untaken(first), 2 * within)
+    return Gone(delivered, waiting, following.ledger.untaken(first), following.since_s(back), within)
+
+
+def _deliver(following: Following, plan: LoadPlan) -> int:
+    """Have letters delivered, see that they are processed, and return how many."""
+    first, delivered = following.ledger.last_bericht(), backlog(plan) * SIZE
     for number in range(backlog(plan)):
         following.deliver(letters(following.connection, number * SIZE, SIZE), SIZE)
-    delivered = backlog(plan) * SIZE
     following.wait(lambda pulse: pulse.bericht - first >= delivered and not pulse.accepted, _SETTLED_S)
-    for _ in range(days()):
+    return delivered
+
+
+def _pass(following: Following, number: int) -> None:
+    """Let days pass, one by one: a result that is not taken is offered again on each."""
+    for _ in range(number):
         following.steer("POST", "/klok", {"dagen": 1})
-    return delivered, following.ledger.waiting()
 
 
 # -- pure ----------------------------------------------------------------------------------------------------------------------------------------

@@ -11,11 +11,12 @@ import httpx
 
 from conformance.berichtenbox.control_face import PATH as CONTROL_PATH
 from conformance.berichtenbox.population import citizens
-from conformance.load.aanleveren import EBMS, NAME, UNACCEPTED, Results, size_of
+from conformance.load.aanleveren import NAME, UNACCEPTED, Results, size_of
 from conformance.load.collecting import Collecting, Queue
 from conformance.load.filling import new_token
 from conformance.load.generator import ScheduledUser, Session, client_of, listen
 from conformance.load.leveringen import Batches, Ids
+from conformance.load.plan import EBMS
 from conformance.load.sending import Wire, wire_of
 from conformance.messages.bsns import bsn_text
 from conformance.messages.envelope import Action

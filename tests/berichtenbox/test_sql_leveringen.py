@@ -49,10 +49,12 @@ def test_told_has_the_code_of_each_offer(read, make, deliver, box, wall):
 
 
 def test_results_have_when_they_were_marked(read, make, deliver, box, wall):
-    """A result waits until it is marked; the first time that it is counts."""
+    """A result waits until it is marked; the first time that it is counts, and not a time that was answered with an error."""
     deliver(make.batch(), make.batch())
     offered = wall().timestamp()
     first, second = (item.envelope.message_id for item in box.ledger.results(0))
+    refused = box.call_of("process", first, 503)
+    box.ledger.write([lambda writing: writing.add_call(refused)])
     for _ in range(2):
         wall.tick(seconds=5)
         call, now = box.call_of("process", first, 204), wall()
@@ -61,6 +63,17 @@ def test_results_have_when_they_were_marked(read, make, deliver, box, wall):
     assert list(read.results(0)) == [(first, "PROCESSED", offered, offered + 5), (second, "RECEIVED", offered, None)]
     assert (read.waiting(), read.accepted()) == (1, 0)
     assert [row[0] for row in read.results(read.last_message() - 1)] == [second]
+
+
+def test_a_result_is_taken_when_one_copy_of_it_is(read, make, deliver, box):
+    """Of a result that was offered on several days one copy will do; another result stays."""
+    deliver(make.batch(), make.batch())
+    first, _second = (item.envelope.message_id for item in box.ledger.results(0))
+    box.advance(days=2)
+    box.ledger.write([lambda writing: writing.mark_processed(first, box.clock.now())])
+
+    assert (read.untaken(0), read.waiting()) == (1, 5)
+    assert read.untaken(read.last_message()) == 0
 
 
 def test_accepted_offers_wait(read, make, box):

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from conformance.load.aanleveren import EBMS, UNACCEPTED, Results
+from conformance.load.aanleveren import UNACCEPTED, Results
 from conformance.load.leveringen import Ids
-from conformance.load.plan import plan
+from conformance.load.plan import EBMS, plan
 from conformance.messages.identities import NIL_GUID
 from conformance.messages.verwerkingsbericht import Resultaat, Verwerkingsbericht, VerwerkingsCode
 

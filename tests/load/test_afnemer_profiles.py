@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections import Counter
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
@@ -13,14 +14,16 @@ from conformance.load.afnemer_following import Following
 from conformance.load.afnemers import letters, live_citizen, standing
 from conformance.load.judging import Measured
 from conformance.load.parties import PROGRAM
-from conformance.load.plan import Setup, plan
+from conformance.load.plan import ADAPTER, EBMS, Setup, plan
 from conformance.load.samples import Samples, Tally
 from conformance.profile import Profile
+from conformance.transport import pki
 from conformance.verdicts import ExitCode
 
 SCALES = {"herlevering": Fraction(1, 10_000), "afwijzingen": Fraction(1, 750), "verwerkingsberichten": Fraction(1, 2_000)}
-RIGHT = [pytest.param(name, None, id=name) for name in SCALES]
-WRONG = [pytest.param(defect.profile, defect.name, id=defect.name) for defect in LOAD_DEFECTS.values()]
+RIGHT = [pytest.param(name, None, ADAPTER, id=name) for name in SCALES]
+WRONG = [pytest.param(defect.profile, defect.name, ADAPTER, id=defect.name) for defect in LOAD_DEFECTS.values()]
+OVER_EBMS = [pytest.param("verwerkingsberichten", "forgets_what_it_applied_long_ago", EBMS, id="forgets_what_it_applied_long_ago-ebms")]
 SEEN = {
     "leaves_bijlagen_out_of_a_herlevering": "came with another content",
     "makes_new_ids_for_a_herlevering": "came under a new BerichtID",
@@ -66,20 +69,21 @@ RUNS = {"herlevering": run_herlevering, "afwijzingen": run_afwijzingen, "verwerk
 KINDS = {"herlevering": herlevering, "afwijzingen": afwijzingen, "verwerkingsberichten": verwerkingsberichten}
 
 
-def outcomes(name, defect):
+def outcomes(name, defect, face):
     """Run a profile, and return what came of each norm."""
-    with standing(Setup(Profile.default(), None, 1, {}), defect) as stand, Following(stand.target, stand.connection) as following:
-        planned = plan(name, scale=SCALES[name], target=stand.target, connection=stand.connection)
+    settings = {"face": face}
+    with standing(Setup(Profile.default(), None, 1, settings), defect) as stand, Following(stand.target, stand.connection) as following:
+        planned = plan(name, scale=SCALES[name], target=stand.target, connection=stand.connection, settings=settings)
         asked, facts = RUNS[name](following, planned)
     measured = Measured(planned, Samples(), Tally(Counter({KINDS[name].ASKED: asked})), facts=facts)
     return {outcome.norm: outcome for outcome in KINDS[name].judge(measured)}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "defect"), [*RIGHT, *WRONG])
-def test_defects_are_seen_and_the_right_afnemer_passes(name, defect):
+@pytest.mark.parametrize(("name", "defect", "face"), [*RIGHT, *WRONG, *OVER_EBMS])
+def test_defects_are_seen_and_the_right_afnemer_passes(name, defect, face):
     """The reference Afnemer meets every norm of the profile; each defect misses its norm, and for what is wrong with it."""
-    found = outcomes(name, defect)
+    found = outcomes(name, defect, face)
 
     if defect is None:
         assert all(outcome.is_met for outcome in found.values()), found
@@ -91,10 +95,15 @@ def test_defects_are_seen_and_the_right_afnemer_passes(name, defect):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SCALES)
-def test_the_load_generator_drives_the_same(name, tmp_path):
-    """As a command, with users on the schedule of the norm: met, and not claimed at a scale."""
-    command = [*PROGRAM, "load", name, "--scale", str(float(SCALES[name])), "--seed", "1", "--out", str(tmp_path)]
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("herlevering", ("--tls", "{pki}")), ("afwijzingen", ("--face", EBMS, "--tls", "{pki}")), ("verwerkingsberichten", ("--face", EBMS))],
+)
+def test_the_load_generator_drives_the_same(name, how, tmp_path):
+    """As a command, over TLS, with users on the schedule of the norm: met, and not claimed at a scale."""
+    pki.write(tmp_path / "pki", pki.make(pki.Plan(Profile.default().afnemer.oin, datetime.now(UTC))))
+    given = [word.format(pki=tmp_path / "pki") for word in how]
+    command = [*PROGRAM, "load", name, "--scale", str(float(SCALES[name])), "--seed", "1", "--out", str(tmp_path), *given]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
     report = json.loads((tmp_path / "report.json").read_bytes())

@@ -37,10 +37,10 @@ def test_a_driver_that_load_cannot_use_is_told():
 
 def test_the_berichtenbox_listens_where_the_afnemer_expects_it():
     """For an Afnemer of somebody else host and port are those of the profile; for ours any port of this machine will do."""
-    words = afnemers._serving(setup(tls=Path("pki")), "sqlite:///x.db", is_fixed=True)
+    words = afnemers._serving_given(setup(tls=Path("pki")), "sqlite:///x.db")
 
     assert words == ["--seed", "7", "--db", "sqlite:///x.db", "--tls", "pki", "--profile", "afnemer.toml", "--host", "127.0.0.1", "--port", "8800"]
-    assert afnemers._serving(setup(file=""), "sqlite:///x.db", is_fixed=False) == ["--seed", "7", "--db", "sqlite:///x.db", "--host", "127.0.0.1"]
+    assert afnemers._serving(setup(file=""), "sqlite:///x.db", None) == ["--seed", "7", "--db", "sqlite:///x.db", "--host", "127.0.0.1"]
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ def test_an_afnemer_that_does_not_start_is_told(tmp_path):
     """What it said is in the error."""
     box = SimpleNamespace(told={"adapter": "http://127.0.0.1:9"})
 
-    with pytest.raises(PartyError, match="there is no defect 'sings'"), afnemers._reference(setup(), box, tmp_path, "sings"):
+    with pytest.raises(PartyError, match="there is no defect 'sings'"), afnemers._reference(setup(), box, tmp_path, "sings", {}):
         pytest.fail("it started")
 
 

@@ -25,7 +25,7 @@ def outcomes(statuses=ALL_WELL, peak=PEAK, samples=None, asked=1, **facts):
         "reaction_s": 10.0,
         "busy": {},
         "peak": taken(peak, facts.pop("reaction_s", 10.0)),
-        "backlog": {"results": 7},
+        "backlog": 7,
         "delivered": 1,
         "left": 0,
         "drained_s": 1.5,

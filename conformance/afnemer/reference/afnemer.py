@@ -1,6 +1,7 @@
 """The reference Afnemer as one party: it sends, receives, and can be driven through the test-control verbs."""
 
 import logging
+import ssl
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -30,9 +31,9 @@ class ReferenceAfnemer:
     """An Afnemer that does it right.
 
     ``connection`` holds the ``BERICHTENBOX_*`` variables that every driver gives: ``ADAPTER`` (the REST API), ``CPA_ID``, ``OIN``, ``LOGIUS_OIN``,
-    ``BERICHT_TYPES`` (separated by commas) and ``SEED``; ``AFNEMER_MAP`` says where its databases go. With ``FACE=ebms`` it is its own gateway,
-    and instead of ``ADAPTER`` there are ``CPA`` and ``TLS`` (paths) and ``GATEWAY`` (the URL at which it listens). ``WUS`` is the validatieservice;
-    without it nobody is asked whether they take a letter. Subclasses replace one part of it.
+    ``BERICHT_TYPES`` (separated by commas) and ``SEED``; ``AFNEMER_MAP`` says where its databases go. ``TLS`` is the directory of its certificates.
+    With ``FACE=ebms`` it is its own gateway, and instead of ``ADAPTER`` there are ``CPA`` (a path) and ``GATEWAY`` (the URL at which it listens).
+    ``WUS`` is the validatieservice; without it nobody is asked whether they take a letter. Subclasses replace one part of it.
     """
 
     sender_class: type[Sender] = Sender
@@ -44,6 +45,7 @@ class ReferenceAfnemer:
 
     def __init__(self, connection: Mapping[str, str]) -> None:
         self._settings = EbmsSettings.of(connection) if connection.get("BERICHTENBOX_FACE") == "ebms" else None
+        self._certificates = connection.get("BERICHTENBOX_TLS", "")
         self._connection = Connection(
             adapter=connection["BERICHTENBOX_ADAPTER"] if self._settings is None else "",
             cpa_id=connection["BERICHTENBOX_CPA_ID"],
@@ -72,14 +74,16 @@ class ReferenceAfnemer:
 
     def _new_gateway(self) -> MessageService:
         if self._settings is None:
-            return self.gateway_class(self._connection.adapter)
+            return self.gateway_class(self._connection.adapter, context=self._context())
         return self.ebms_gateway_class(self._settings, self._directory / "ebms.db", self.now, is_durable=self._is_durable)
 
     def _new_validator(self) -> Validator:
-        tls = None if self._settings is None else self._settings.tls
-        context = trusted() if tls is None else client_context(pki.load(tls).files_of("client"))
-        poster = Poster(context, timeout_s=limits().validatie_within.total_seconds())
+        poster = Poster(self._context(), timeout_s=limits().validatie_within.total_seconds())
         return self.validator_class(self._connection.oin, self.store, self._wus, poster, self.now)
+
+    def _context(self) -> ssl.SSLContext:
+        """Return who it is, and whom it trusts."""
+        return client_context(pki.load(Path(self._certificates)).files_of("client")) if self._certificates else trusted()
 
     def now(self) -> datetime:
         """Return the moment on this Afnemer's clock."""

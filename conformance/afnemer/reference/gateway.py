@@ -85,10 +85,13 @@ def trusted() -> ssl.SSLContext:
 
 
 class Gateway:
-    """Sends, asks what waits, fetches and marks; ``url`` is the REST API, up to and including ``/v19``."""
+    """Sends, asks what waits, fetches and marks; ``url`` is the REST API, up to and including ``/v19``.
 
-    def __init__(self, url: str, timeout_s: float = 30.0) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=trusted())
+    ``context`` says whom it trusts and who it is; without one it trusts whom the machine trusts.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 30.0, context: ssl.SSLContext | None = None) -> None:
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=context or trusted())
 
     def __enter__(self) -> Self:
         """Use as a context."""

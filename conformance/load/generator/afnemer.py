@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+from pathlib import Path
 from typing import Any, Final
 
 import gevent
@@ -32,7 +33,8 @@ class AfnemerUser(ScheduledUser):
         if LEDGER in plan.connection:
             session.facts[_STAND] = [plan.target, dict(plan.connection)]
             return
-        setup = Setup(Profile.default(), None, plan.seed, plan.settings, target=plan.target)
+        tls = plan.connection.get("tls")
+        setup = Setup(Profile.default(), None, plan.seed, plan.settings, Path(tls) if tls else None, plan.target)
         found = _ours.enter_context(standing(setup))
         session.facts[_STAND] = [found.target, dict(found.connection)]
 
