@@ -15,6 +15,7 @@ from conformance.berichtenbox.box import Berichtenbox
 from conformance.berichtenbox.presentatie_face import PresentatieFace
 from conformance.berichtenbox.sql import SqlLedger
 from conformance.cli import run as berichtenbox
+from conformance.load import parties
 from conformance.load import running as processes
 from conformance.load.parties import defaults
 from conformance.load.plan import plan
@@ -283,3 +284,33 @@ def test_longer_window_is_part_of_the_plan_of_a_run(url, load):
     assert measured["planned"] == {"messages": 2, "window_s": 1.0, "rate": 2.0, "users": 3, "workers": 1}
     assert measured["command"] == f"berichtenbox load validatie --scale 0.002 --duration 1s --target {url} --seed 1"
     assert replace(plan("validatie"), seed=2).seed == 2
+
+
+_CONNECTED = """
+import sys
+from fractions import Fraction
+from types import SimpleNamespace
+from locust.env import Environment
+from conformance.load.generator import ScheduledUser, Session
+from conformance.load.generator.session import lead_s
+from conformance.load.plan import plan
+
+made = plan("validatie", scale=Fraction(1, 100), target=sys.argv[1], connection={"tls": sys.argv[2]})
+Reader = type("Reader", (ScheduledUser,), {"host": sys.argv[1], "session": Session(made)})
+user = Reader(Environment(user_classes=[Reader]))
+user.on_start()
+pool = user.client.client.clientpool.get_client(user.host)._connection_pool
+print(pool._socket_queue.qsize(), lead_s(made) > 2)
+"""
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_users_shake_hands_before_their_first_message(pki_directory, is_there):
+    """
+    Over TLS the connection stands before the schedule begins, which waits for that; a party that is away is told by the first message, not here.
+    """
+    with parties.berichtenbox(["--tls", str(pki_directory)]) as party:
+        target = party.url if is_there else "https://127.0.0.1:9"
+        done = subprocess.run([sys.executable, "-c", _CONNECTED, target, str(pki_directory)], capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.stdout.split() == ["1" if is_there else "0", "True"], done.stderr

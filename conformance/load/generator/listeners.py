@@ -18,7 +18,7 @@ from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from conformance.load.generator.options import add_options, plan_of
-from conformance.load.generator.session import LEAD_S, Gathered, Session
+from conformance.load.generator.session import Gathered, Session, lead_s
 from conformance.load.generator.user import ScheduledUser
 from conformance.load.judging import Generator, Measured
 from conformance.load.plan import VERDICT_FILE, LoadError, LoadPlan
@@ -182,7 +182,7 @@ class _Run:
     @staticmethod
     def _longest_s(plan: LoadPlan) -> float:
         answer_s = min(_LONGEST_ANSWER_S, 2 * plan.demand.patience.total_seconds())
-        return LEAD_S + plan.window_s + answer_s + plan.profile.afterwards_s(plan) + _GRACE_S
+        return lead_s(plan) + plan.window_s + answer_s + plan.profile.afterwards_s(plan) + _GRACE_S
 
     def _lost(self) -> int:
         runner = None if self.environment is None else self.environment.runner

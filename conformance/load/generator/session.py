@@ -16,8 +16,13 @@ from conformance.load.samples import Samples, Tally
 from conformance.load.watching import waited_s
 
 _LOG: Final = logging.getLogger(__name__)
-LEAD_S: Final = 2.0
-"""From the plan until the first message is due: meanwhile the users come."""
+_LEAD_S: Final = 2.0
+_HANDSHAKE_S: Final = 0.03
+
+
+def lead_s(plan: LoadPlan) -> float:
+    """Return how long it is from the plan until the first message is due: meanwhile the users come, and shake hands where there is TLS."""
+    return _LEAD_S + (plan.users * _HANDSHAKE_S if plan.target.startswith("https:") else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,8 @@ class Session:
     _done: int = 0
 
     def __post_init__(self) -> None:
-        self.begin = time.monotonic() + LEAD_S
-        self.begin_epoch = time.time() + LEAD_S
+        lead = lead_s(self.plan)
+        self.begin, self.begin_epoch = time.monotonic() + lead, time.time() + lead
         self._next = self.index
         self.waited_before = waited_s()
         self.samples = Samples(self.plan.profile.thresholds())

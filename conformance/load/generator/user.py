@@ -1,5 +1,6 @@
 """A user that sends what is due next: Locust's fast HTTP user, on an exact schedule."""
 
+import contextlib
 import ssl
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,15 @@ class ScheduledUser(FastHttpUser):
         self.network_timeout = self.connection_timeout = min(_LONGEST_S, max(10.0, _GRACE * patience))
         self.ssl_context_factory = self.tls_context
         super().__init__(environment)
+
+    def on_start(self) -> None:
+        """Open the connection before the first message is due: the handshake of TLS is no part of an answer."""
+        host = self.host or ""
+        if not host.startswith("https:"):
+            return
+        pool = self.client.client.clientpool.get_client(host)._connection_pool  # noqa: SLF001  # there is no other way to it
+        with contextlib.suppress(OSError):  # the first message tells what is wrong
+            pool.return_socket(pool.get_socket())
 
     @classmethod
     def prepare(cls, session: Session) -> None:
