@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from conformance.berichtenbox.sql_leveringen import Leveringen
@@ -14,6 +15,7 @@ from conformance.load.afnemers import HERLEVERING, LEDGER, letters, live_citizen
 from conformance.load.herlevering import PER_BATCH, term_s, volume
 from conformance.load.judging import UnpreparedError
 from conformance.load.plan import LoadPlan
+from conformance.load.progress import Progress
 from conformance.load.reconcile import Reconciliation, Window, reconcile
 from conformance.messages.moments import write_moment
 
@@ -36,13 +38,15 @@ class Filled:
 
 
 def fill(following: Following, plan: LoadPlan) -> Filled:
-    """Have everything offered, before and in the window, and return what is to come again; raises ``UnpreparedError``."""
+    """Have everything offered, before and in the window, and return what is to come again; tells how far it is, and raises ``UnpreparedError``."""
     connection, wanted, first = following.connection, volume(plan), following.ledger.last_bericht()
     for start in range(0, BEFORE, _BEFORE_IN_BATCH):
         following.deliver(letters(connection, start, _BEFORE_IN_BATCH), _BEFORE_IN_BATCH)
     _processed(following, first + BEFORE)
     vanaf = _edge(following)
+    progress = Progress(term_s(plan))
     for start in range(0, wanted, PER_BATCH):
+        progress.tell(partial("{} of {} letters delivered that are to come again.".format, start, wanted))
         following.deliver(letters(connection, BEFORE + start, min(PER_BATCH, wanted - start)), PER_BATCH)
     _processed(following, first + BEFORE + wanted)
     tot = _edge(following)

@@ -20,8 +20,9 @@ from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 from conformance.load.generator.options import add_options, plan_of
 from conformance.load.generator.session import Gathered, Session, lead_s
 from conformance.load.generator.user import ScheduledUser
-from conformance.load.judging import Generator, Measured
+from conformance.load.judging import DONE, Generator, Measured
 from conformance.load.plan import VERDICT_FILE, LoadError, LoadPlan
+from conformance.load.progress import Progress, so_far
 from conformance.load.report import conclude
 from conformance.load.watching import Watch
 from conformance.verdicts import ExitCode
@@ -30,6 +31,7 @@ _PLAN: Final = "berichtenbox-plan"
 _REPORT: Final = "berichtenbox"
 _GRACE_S: Final = 15.0
 _LONGEST_ANSWER_S: Final = 300.0
+_LOOK_S: Final = 1.0
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -94,6 +96,18 @@ class _Run:
         else:
             self._begin(Session(self.plan, facts=facts))
         self.watch = Watch.of(self.plan.connection)
+        gevent.spawn(self._tell, self.plan)
+
+    def _tell(self, plan: LoadPlan) -> None:
+        """Tell how far the run is, as long as it goes on."""
+        progress = Progress(plan.window_s)
+        while not self.is_over:
+            gevent.sleep(_LOOK_S)
+            progress.tell(lambda: self._so_far(plan))
+
+    def _so_far(self, plan: LoadPlan) -> str:
+        state = self.gathered or self.session
+        return "" if state is None else so_far(state.tally.counts[DONE], plan.volume, state.samples.total().failures)
 
     def _prepared(self, plan: LoadPlan) -> dict[str, Any] | None:
         """Return what was made ready; ``None`` when that failed, and then the run is over before it began."""
