@@ -29,6 +29,20 @@ def render(document: Mapping[str, Any]) -> bytes:
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
+def render_outcomes(name: str, outcomes: Iterable[tuple[str, str]]) -> bytes:
+    """Return JUnit XML of one suite: of each test case its name, and what was wrong (empty: nothing)."""
+    root, suite = ET.Element("testsuites", name="berichtenbox"), ET.Element("testsuite", name=printable(name))
+    for case, wrong in outcomes:
+        element = ET.SubElement(suite, "testcase", classname=printable(name), name=printable(case))
+        if wrong:
+            ET.SubElement(element, "failure", message=printable(wrong.partition("\n")[0])).text = printable(wrong)
+    root.append(suite)
+    for counted in (root, suite):
+        _set_counts(counted, list(suite))
+    ET.indent(root)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
 def _suite(name: str, cases: list[ET.Element], document: Mapping[str, Any]) -> ET.Element:
     suite = ET.Element("testsuite", name=printable(name), timestamp=document["started"])
     _set_counts(suite, cases)

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -33,14 +34,21 @@ def test_handler_that_reads_passes(berichtenbox):
     assert f"{len(result_messages())} messages, 0 handled otherwise than the pact says." in ended.out
 
 
-def test_handler_that_takes_everything_fails(berichtenbox):
+def test_handler_that_takes_everything_fails(berichtenbox, tmp_path):
     """
     A handler that takes what nobody can read does not conform, and hears which message that was.
     """
-    ended = berichtenbox("contracts", "verify", "--handler", python("pass"), "--timeout", "60")
+    ended = berichtenbox("contracts", "verify", "--handler", python("pass"), "--timeout", "60", "--junit", str(tmp_path / "junit.xml"))
+    (suite,) = ET.parse(tmp_path / "junit.xml").getroot()
 
     assert ended.code == 1
     assert ended.out.count("FAILED  ") == 2
+    assert "hint        who takes what cannot be read loses it" in ended.out
+    assert (suite.get("tests"), suite.get("failures")) == (str(len(result_messages())), "2")
+    assert [case.get("name") for case in suite if case.find("failure") is not None] == [
+        "abonnementen: cannot be read",
+        "verwerkingsbericht: cannot be read",
+    ]
     assert "FAILED  verwerkingsbericht: cannot be read\n    expected    refused" in ended.out
 
 
@@ -97,3 +105,14 @@ def test_provider_verifies_pacts_of_a_directory(berichtenbox, tmp_path):
     assert (kept.code, broken.code, unreadable.code) == (0, 1, 2)
     assert kept.out == "passed  afnemer: adapter: nothing waits\n\n1 interactions, 0 not satisfied.\n"
     assert broken.out.startswith("FAILED  afnemer: adapter: nothing waits\n    seen ")
+
+
+def test_outcome_that_cannot_be_written_is_told(berichtenbox, tmp_path):
+    """
+    The outcome stands on the screen all the same; the exit code is that of wrong usage, so that nobody takes an old file for it.
+    """
+    ended = berichtenbox("contracts", "verify", "--handler", python("pass"), "--junit", str(tmp_path / "none" / "junit.xml"))
+
+    assert ended.code == 2
+    assert "FAILED  verwerkingsbericht: cannot be read" in ended.out
+    assert "cannot be written: No such file or directory" in " ".join(ended.err.split())
