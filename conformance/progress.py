@@ -12,6 +12,8 @@ from rich.progress import Progress as RichProgress
 _EVERY: Final = 10  # steps
 _PAUSE_S: Final = 1.0
 _WIDTH: Final = 80
+_SHORTEST_S: Final = 10.0
+_LINES: Final = 100
 
 
 class Progress(Protocol):
@@ -97,6 +99,23 @@ class TerminalProgress:
     def finished(self) -> None:
         """Take the bar away."""
         self._bar.stop()
+
+
+class NowAndThen:
+    """Writes how far something is that has no steps, or too many: of what takes ``expected_s`` seconds some hundred lines, none within ten."""
+
+    def __init__(self, stream: TextIO, expected_s: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._every_s, self._clock = stream, max(_SHORTEST_S, expected_s / _LINES), clock
+        self._begin = self._told = clock()
+
+    def tell(self, text: Callable[[], str]) -> None:
+        """Tell it, when it is time; ``text`` is asked only then."""
+        now = self._clock()
+        if now - self._told < self._every_s:
+            return
+        self._told = now
+        self._stream.write(f"{now - self._begin:.0f} s: {text()}\n")
+        self._stream.flush()
 
 
 def progress_for(stream: TextIO) -> Progress:

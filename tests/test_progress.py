@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from conformance.progress import PlainProgress, SilentProgress, TerminalProgress, progress_for
+from conformance.progress import NowAndThen, PlainProgress, SilentProgress, TerminalProgress, progress_for
 
 
 class Clock:
@@ -104,3 +104,18 @@ def test_bar_shows_the_step(monkeypatch):
 
     assert "1/2" in stream.getvalue()
     assert "aanleveren/oud[bold]: failed" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("expected_s", "told_at"), [(3600, [36, 72]), (5, [10, 20, 30, 40, 50, 60, 70])])
+def test_what_has_no_steps_is_told_now_and_then(expected_s, told_at):
+    """
+    Of an hour each 36 seconds, of short work nothing before ten seconds; the text is made only when it is told.
+    """
+    stream, clock, asked = io.StringIO(), Clock(), []
+    progress = NowAndThen(stream, expected_s, clock)
+    for second in range(75):
+        clock.now = float(second)
+        progress.tell(lambda at=second: asked.append(at) or "half of it")
+
+    assert asked == told_at
+    assert stream.getvalue().splitlines() == [f"{at} s: half of it" for at in told_at]

@@ -1,6 +1,7 @@
 """The further calculators of `berichtenbox sno`: each reads its tables, has them judged, and shows what that comes to."""
 # ruff: noqa: PLC0415  # what a command needs is imported when it runs: its help must be quick
 
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -219,10 +220,16 @@ def _berichten(table: Path | None, ledger: str | None, *, daily: bool) -> "Seque
         return read_ledger(ledger)
     if daily or table is None:
         return None
+    from conformance.progress import NowAndThen
     from conformance.sno import counts as sno
     from conformance.sno.tables import iterate_table
 
-    return tuple(sno.berichten(iterate_table(table, sno.COLUMNS, sno.check)))
+    read: list[Bericht] = []
+    progress = NowAndThen(sys.stderr)
+    for bericht in sno.berichten(iterate_table(table, sno.COLUMNS, sno.check)):
+        read.append(bericht)
+        progress.tell(lambda: f"{len(read)} berichten read.")
+    return read
 
 
 def _daily(table: Path) -> "Sequence[DayCount]":

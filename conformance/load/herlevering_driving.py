@@ -15,9 +15,9 @@ from conformance.load.afnemers import HERLEVERING, LEDGER, letters, live_citizen
 from conformance.load.herlevering import PER_BATCH, term_s, volume
 from conformance.load.judging import UnpreparedError
 from conformance.load.plan import LoadPlan
-from conformance.load.progress import Progress
 from conformance.load.reconcile import Reconciliation, Window, reconcile
 from conformance.messages.moments import write_moment
+from conformance.progress import NowAndThen
 
 BEFORE: Final = 100
 """Letters that are offered before the window, and must not come again."""
@@ -44,7 +44,7 @@ def fill(following: Following, plan: LoadPlan) -> Filled:
         following.deliver(letters(connection, start, _BEFORE_IN_BATCH), _BEFORE_IN_BATCH)
     _processed(following, first + BEFORE)
     vanaf = _edge(following)
-    progress = Progress(term_s(plan))
+    progress = NowAndThen(sys.stderr, term_s(plan))
     for start in range(0, wanted, PER_BATCH):
         progress.tell(partial("{} of {} letters delivered that are to come again.".format, start, wanted))
         following.deliver(letters(connection, BEFORE + start, min(PER_BATCH, wanted - start)), PER_BATCH)

@@ -42,6 +42,16 @@ def announcement(plan: LoadPlan, target: str) -> str:
     return "\n".join(_wrapped(line) for line in lines)
 
 
+def so_far(done: int, volume: int, failures: int) -> str:
+    """Return how far the schedule of a run is."""
+    failed = f", {failures} failed" if failures else ""
+    return (
+        f"{done} of {volume} messages sent and answered{failed}."
+        if done < volume
+        else f"all {volume} messages sent{failed}; following what comes of them."
+    )
+
+
 def outcome_text(measured: Measured, report: Report, load: Mapping[str, Any], code: ExitCode, out: Path | None) -> str:
     """Return what a run came to: verdicts, figures, and how to repeat it."""
     plan = measured.plan

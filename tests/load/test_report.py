@@ -10,7 +10,7 @@ from conformance import specs
 from conformance.load.judging import Generator
 from conformance.load.plots import plain_svg, plots
 from conformance.load.report import command_of, conclude, load_of
-from conformance.load.telling import announcement
+from conformance.load.telling import announcement, so_far
 from conformance.verdicts import ExitCode
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -216,3 +216,18 @@ def test_command_that_repeats_a_run_can_be_copied(made_run):
 
     (line,) = [line for line in told.splitlines() if line.startswith("Again:")]
     assert line.endswith("--seed 123456782")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((3, 10, 0), "3 of 10 messages sent and answered."),
+        ((3, 10, 1), "3 of 10 messages sent and answered, 1 failed."),
+        ((10, 10, 2), "all 10 messages sent, 2 failed; following what comes of them."),
+    ],
+)
+def test_text_says_what_is_done_and_what_failed(numbers, text):
+    """
+    When all is sent it says that the rest is waited for.
+    """
+    assert so_far(*numbers) == text

@@ -22,9 +22,10 @@ from conformance.load.generator.session import Gathered, Session, lead_s
 from conformance.load.generator.user import ScheduledUser
 from conformance.load.judging import DONE, Generator, Measured
 from conformance.load.plan import VERDICT_FILE, LoadError, LoadPlan
-from conformance.load.progress import Progress, so_far
 from conformance.load.report import conclude
+from conformance.load.telling import so_far
 from conformance.load.watching import Watch
+from conformance.progress import NowAndThen
 from conformance.verdicts import ExitCode
 
 _PLAN: Final = "berichtenbox-plan"
@@ -100,7 +101,7 @@ class _Run:
 
     def _tell(self, plan: LoadPlan) -> None:
         """Tell how far the run is, as long as it goes on."""
-        progress = Progress(plan.window_s)
+        progress = NowAndThen(sys.stderr, plan.window_s)
         while not self.is_over:
             gevent.sleep(_LOOK_S)
             progress.tell(lambda: self._so_far(plan))
