@@ -52,13 +52,18 @@ class Wiring:
         return self._route().url
 
     def _route(self) -> Route:
-        agreement = Agreement(self.cpa, {flat for party in self.cpa.parties if ROLE_AFNEMER in party.roles for flat in party.flat_ids})
-        return agreement.outgoing(ROLE_AFNEMER, ROLE_LOGIUS, SERVICE, Action.BV_REQUEST)
+        return route_of_batches(self.cpa)
 
     def variables(self) -> Mapping[str, str]:
         """Return what an Afnemer must know, besides what it is told on every face."""
         told = {"BERICHTENBOX_FACE": "ebms", "BERICHTENBOX_CPA": str(self.cpa_file), "BERICHTENBOX_GATEWAY": self.gateway}
         return told if self.certificates is None else told | {"BERICHTENBOX_TLS": str(self.certificates.directory)}
+
+
+def route_of_batches(cpa: Cpa) -> Route:
+    """Return how batches go from the Afnemer of a CPA to Logius; raises ``AgreementError`` when the CPA has no such way."""
+    agreement = Agreement(cpa, {flat for party in cpa.parties if ROLE_AFNEMER in party.roles for flat in party.flat_ids})
+    return agreement.outgoing(ROLE_AFNEMER, ROLE_LOGIUS, SERVICE, Action.BV_REQUEST)
 
 
 def wire(profile: Profile, directory: Path, *, is_movable: bool, certificates: Pki | None = None, sync_reply: str = "none") -> Wiring:

@@ -54,6 +54,13 @@ def command() -> None:
 @click.option(
     "--persist", metavar="S", type=click.IntRange(1, 864_000_000), help="Seconds that messages are kept; without, a day longer than they live."
 )
+@click.option(
+    "--sync-reply",
+    type=click.Choice(["none", "mshSignalsOnly"]),
+    default="none",
+    show_default=True,
+    help="Where signals go: to the gateway of the other side, or in the HTTP answer.",
+)
 @click.option("--pki", type=click.Path(path_type=Path), metavar="DIR", help="Certificates of `berichtenbox pki new`, to stand in it.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Where it goes; without, to stdout.")
 @click.option("--force", is_flag=True, help="Replace a file that stands there.")
@@ -68,6 +75,7 @@ def new_command(
     retries: int,
     retry_interval: int,
     persist: int | None,
+    sync_reply: str,
     pki: Path | None,
     out: Path | None,
     *,
@@ -92,6 +100,7 @@ def new_command(
         retry_interval=interval,
         persist=(1 + retries) * interval + timedelta(days=1) if persist is None else timedelta(seconds=persist),
         certificates=_certificates(load(pki)) if pki else {},
+        sync_reply=sync_reply,
     )
     data = _made(terms)
     found = check(read_cpa(data), max(now, terms.start))

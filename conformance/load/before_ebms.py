@@ -18,9 +18,10 @@ from conformance.load.parties import LOOPBACK, PartyError, base_of, berichtenbox
 from conformance.load.plan import LoadError, Setup, Stand
 from conformance.messages.envelope import ROLE_AFNEMER, ROLE_LOGIUS
 from conformance.transport import pki
-from conformance.transport.cpa import Terms, new_cpa
+from conformance.transport.cpa import CpaRefused, Terms, new_cpa, read_cpa
+from conformance.transport.ebms2.agreements import AgreementError
 from conformance.transport.tls import client_context, first_certificate
-from conformance.wiring import free_port
+from conformance.wiring import free_port, route_of_batches
 
 SYNC_REPLY: Final = "mshSignalsOnly"
 _TERM: Final = timedelta(days=365)
@@ -35,7 +36,9 @@ def before_ebms(setup: Setup) -> Iterator[Stand]:
         cpa = Path(directory) / "cpa.xml"
         if setup.target:
             base = base_of(setup.target, setup.tls)
-            yield Stand(base, connection | {"given": "yes", "cpa": str(setup.profile.berichtenbox.cpa or _offered(base, setup, cpa))})
+            agreed = setup.profile.berichtenbox.cpa or _offered(base, setup, cpa)
+            _check_signals(agreed)
+            yield Stand(base, connection | {"given": "yes", "cpa": str(agreed)})
             return
         port = free_port(LOOPBACK)
         cpa.write_bytes(new_cpa(_terms(setup, port)))
@@ -64,6 +67,20 @@ def _terms(setup: Setup, port: int) -> Terms:
         certificates={role: first_certificate(file.read_bytes()) for role, file in files.items()},
         sync_reply=SYNC_REPLY,
     )
+
+
+def _check_signals(file: Path) -> None:
+    """Raise ``LoadError`` unless the Acknowledgment comes in the HTTP answer: who is not the gateway of the Afnemer sees no other."""
+    try:
+        is_sync = route_of_batches(read_cpa(file.read_bytes())).is_sync
+    except (CpaRefused, AgreementError) as error:
+        raise LoadError(f"--face ebms: the CPA cannot be used: {error}") from None
+    if not is_sync:
+        raise LoadError(
+            f"--face ebms: by the CPA an Acknowledgment goes to the gateway of the Afnemer, where nobody sees it here: its syncReplyMode is not "
+            f"{SYNC_REPLY}.\n  Hint: `berichtenbox cpa new --sync-reply {SYNC_REPLY} --out cpa.xml` makes one for `serve --cpa` and for your own "
+            "Berichtenbox; or use --face adapter."
+        )
 
 
 def _client(base: str, setup: Setup) -> httpx.Client:

@@ -357,3 +357,13 @@ def test_stdin_is_checked(berichtenbox, monkeypatch):
 
     assert ended.out.startswith("stdin: CPA CPA\\x9b31m: ")
     assert "\x9b" not in ended.out
+
+
+def test_signals_in_the_answer_are_agreed_when_asked(berichtenbox):
+    """
+    With ``mshSignalsOnly`` every channel has it, as ebms-core wants; without the option no channel has.
+    """
+    for arguments, mode in (((), "none"), (("--sync-reply", "mshSignalsOnly"), "mshSignalsOnly")):
+        ended = berichtenbox("cpa", "new", *arguments)
+        modes = {channel.sync_reply for party in read_cpa(ended.out.encode()).parties for channel in party.channels.values()}
+        assert (ended.code, modes) == (0, {mode})

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from conformance.load.plan import LoadError, Setup, plan, profile
 from conformance.load.running import Told, check_installed, profile_file
 from conformance.load.watching import STARTED, WATCHED, Watch, waited_s
 from conformance.profile import Profile
-from conformance.transport.cpa import read_cpa
+from conformance.transport.cpa import new_cpa, read_cpa
 from conformance.verdicts import ExitCode
 
 
@@ -268,11 +269,29 @@ def test_cpa_of_a_target_is_asked_of_it(control):
     """
     A simulated Berichtenbox that somebody named offers its CPA.
     """
-    control["/besturing/v1/cpa"] = httpx.Response(200, text="<cpa/>")
+    document = new_cpa(before_ebms._terms(setup(), 8800))
+    control["/besturing/v1/cpa"] = httpx.Response(200, content=document)
 
     with before_ebms.before_ebms(setup(target="http://127.0.0.1:8800")) as stand:
-        assert Path(stand.connection["cpa"]).read_text() == "<cpa/>"
+        assert Path(stand.connection["cpa"]).read_bytes() == document
         assert (stand.target, stand.connection["given"]) == ("http://127.0.0.1:8800", "yes")
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (b"<cpa/>", "the CPA cannot be used"),
+        (new_cpa(replace(before_ebms._terms(setup(), 8800), sync_reply="none")), "syncReplyMode is not mshSignalsOnly"),
+    ],
+)
+def test_cpa_that_shows_no_acknowledgment_is_refused(control, document, message):
+    """
+    Nobody would see that a batch was accepted, and each would count as refused: the sentence says how to make another CPA.
+    """
+    control["/besturing/v1/cpa"] = httpx.Response(200, content=document)
+
+    with pytest.raises(LoadError, match=message), before_ebms.before_ebms(setup(target="http://127.0.0.1:8800")):
+        pass
 
 
 def test_target_without_a_cpa_asks_for_a_profile(control):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 import gevent
-from locust import LoadTestShape, events
+from locust import LoadTestShape, events, runners
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
@@ -33,11 +33,14 @@ _REPORT: Final = "berichtenbox"
 _GRACE_S: Final = 15.0
 _LONGEST_ANSWER_S: Final = 300.0
 _LOOK_S: Final = 1.0
+_HEARTBEATS: Final = 10
 _LOG: Final = logging.getLogger(__name__)
 
 
 def listen(name: str) -> None:
     """Make this locustfile the profile ``name``: called once, when the file is read."""
+    # Three seconds, as Locust has it, are what a hundred handshakes take on a busy machine: such a worker is not gone.
+    runners.HEARTBEAT_LIVENESS = _HEARTBEATS
     run = _Run(name)
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser, name))
     events.init.add_listener(run.on_init)
@@ -234,6 +237,8 @@ class _Run:
             raise LoadError("nothing ran.")
         state = self.gathered or self.session or Session(self.plan)
         runner = environment.runner
+        if not self.is_over:  # Locust itself stops when the last worker is silent
+            self.workers_lost = max(self.workers_lost, self._lost())
         is_full = self.is_cpu_full or (runner is not None and (runner.cpu_warning_emitted or runner.worker_cpu_warning_emitted))
         generator = Generator(
             workers=self.workers,
