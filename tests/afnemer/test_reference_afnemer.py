@@ -138,8 +138,8 @@ def test_validation_needs_to_know_where_the_service_is(connection):
 class Post(Gateway):
     """A gateway of which the inbox for abonnementen is in memory; batches go over the adapter."""
 
-    def __init__(self, url):
-        super().__init__(url)
+    def __init__(self, url, context):
+        super().__init__(url, context=context)
         self.sent, self.inbox, self.is_away = [], {}, False
 
     def send(self, envelope):

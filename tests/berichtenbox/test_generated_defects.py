@@ -48,7 +48,7 @@ def test_the_smallest_is_told(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [2, 3])  # the selftest plays the first
+@pytest.mark.parametrize("seed", [2])  # the selftest plays the first
 def test_right_berichtenbox_is_right_with_every_seed(tmp_path, seed):
     """
     One that does it right passes whatever is generated.
