@@ -15,11 +15,13 @@ import click
 from conformance import __version__
 from conformance.commands.terminal import WIDTH, drop_output, paragraph, say, verbatim
 from conformance.masking import mask
+from conformance.parent import Terminated
 from conformance.verdicts import ExitCode
 
 _NAME: Final = "berichtenbox"
 _SIGNALLED: Final = 128  # what a shell adds to the number of the signal that ended a command
 _INTERRUPTED: Final = _SIGNALLED + signal.SIGINT
+_TERMINATED: Final = _SIGNALLED + signal.SIGTERM
 _NOBODY_READS: Final = _SIGNALLED + signal.SIGPIPE
 _COMMANDS: Final = {
     "certify": "Grade an Afnemer, and write a report with evidence.",
@@ -108,9 +110,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         say(paragraph(_usage_text(error)), err=True)
         return ExitCode.USAGE
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         say("Interrupted: nothing is graded.", err=True)
-        return _INTERRUPTED
+        return _TERMINATED if isinstance(error, Terminated) else _INTERRUPTED
     except BrokenPipeError:
         drop_output()
         return _NOBODY_READS

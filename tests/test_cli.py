@@ -10,6 +10,7 @@ import pytest
 
 from conformance import cli
 from conformance.afnemer.driver import TimedOut
+from conformance.parent import Terminated
 from conformance.report.errors import EvidenceNameError, OutputError
 from conformance.verdicts import ExitCode
 
@@ -132,14 +133,14 @@ def test_crash_of_ours_asks_to_be_reported(ending, capsys, error):
     assert "\x1b" not in err
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
-def test_interrupt_is_no_crash(ending, capsys, error):
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (click.Abort(), 130), (Terminated(), 143)])
+def test_interrupt_is_no_crash(ending, capsys, error, code):
     """
-    Ctrl-C ends with exit code 130, and without a traceback.
+    Ctrl-C ends with exit code 130 and SIGTERM with 143, and without a traceback.
     """
     ended = ending(raising(error))
 
-    assert (ended, capsys.readouterr().err) == (130, "Interrupted: nothing is graded.\n")
+    assert (ended, capsys.readouterr().err) == (code, "Interrupted: nothing is graded.\n")
 
 
 def test_command_decides_its_exit_code(ending):

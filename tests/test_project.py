@@ -21,7 +21,7 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 # A room imports only rooms on a line above its own, and itself; rooms on one line know nothing of each other.
 LAYERS = (
-    {"specs", "verdicts", "masking", "errors", "terms", "toml_entries"},
+    {"specs", "verdicts", "masking", "errors", "parent", "terms", "toml_entries"},
     {"norms"},
     {"catalogue", "limits", "toml_lines"},
     {"coverage_file"},

@@ -19,6 +19,7 @@ from conformance.afnemer.defects import DEFECTS
 from conformance.afnemer.defects.load import LOAD_DEFECTS
 from conformance.afnemer.http_face import test_control_app
 from conformance.afnemer.reference.afnemer import ReferenceAfnemer
+from conformance.parent import end_with_parent
 from conformance.transport.serving import bind, config_of, serving
 
 VARIABLE: Final = "BERICHTENBOX_VERBINDING"
@@ -88,14 +89,9 @@ def main(arguments: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if options.with_parent:
-        threading.Thread(target=_wait_for_end, args=(stop,), daemon=True).start()
+        end_with_parent(stop.set)
     run(options.connection, options.defect, options.host, options.port, options.every_s, stop)
     return 0
-
-
-def _wait_for_end(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
-    stop.set()
 
 
 if __name__ == "__main__":

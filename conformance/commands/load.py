@@ -78,6 +78,7 @@ def command(
     from conformance.load.parties import standing
     from conformance.load.running import Told, check_installed, run
     from conformance.load.telling import announcement
+    from conformance.parent import terminable
     from conformance.profile import Profile, load
     from conformance.report.files import make_directory
 
@@ -101,7 +102,7 @@ def command(
     make_directory(out)  # now, and not after the minutes that a run takes
     say(announcement(plan, target or "a party that the kit starts"))
     certificates = tls or (profile.pki.directory if profile.pki else None)
-    with standing(kind, plans.Setup(profile, profile_file, drawn, plan.settings, certificates, target or "")) as stand:
+    with terminable(), standing(kind, plans.Setup(profile, profile_file, drawn, plan.settings, certificates, target or "")) as stand:
         connection = {**stand.connection, plans.AGAIN: _repeating(click.get_current_context().params | {"seed": drawn})}
         return int(run(replace(plan, target=stand.target, connection=connection), Told(out, lang, accept_scaled)))
 

@@ -65,6 +65,7 @@ Examples:
 )
 @click.option("--citizens", type=click.IntRange(1, MOST_CITIZENS), metavar="N", help=_CITIZENS)
 @click.option("--inactive", type=click.FloatRange(0, 1), metavar="SHARE", help="Which part of --citizens has no active Berichtenbox, such as 0.1.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends, as it does with the parent.")
 def command(
     host: str | None,
     port: int | None,
@@ -77,6 +78,8 @@ def command(
     register: Path | None,
     citizens: int | None,
     inactive: float | None,
+    *,
+    with_parent: bool,
 ) -> int:
     """Run the simulated Berichtenbox until it is stopped.
 
@@ -89,10 +92,13 @@ def command(
     from conformance.berichtenbox.app import serve
     from conformance.berichtenbox.box import Berichtenbox
     from conformance.berichtenbox.sql import SqlLedger
+    from conformance.parent import end_with_parent
     from conformance.profile import Profile, load
     from conformance.profile_keys import DEFAULT_PORT
     from conformance.transport.tls import client_context
 
+    if with_parent:
+        end_with_parent()
     profile = load(profile_file) if profile_file else Profile.default()
     population = _population(profile, register, citizens, inactive, seed)
     if cpa_file is not None:

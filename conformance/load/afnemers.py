@@ -108,7 +108,7 @@ def _reference(setup: Setup, box: Party, directory: Path, defect: str | None, to
         "AFNEMER_MAP": str(own),
         **told,
     }
-    command = [sys.executable, "-m", "conformance.afnemer.process", json.dumps(variables), *(("--defect", defect) if defect else ())]
+    command = [sys.executable, "-m", "conformance.afnemer.process", "--with-parent", json.dumps(variables), *(("--defect", defect) if defect else ())]
     with log.open("wb") as output, process(command, output) as started:
         until = time.monotonic() + _START_S
         while b"}\n" not in log.read_bytes():

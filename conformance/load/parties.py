@@ -70,19 +70,35 @@ def berichtenbox(arguments: Sequence[str] = (), *, port: int = 0) -> Iterator[Pa
     """Run ``serve`` with more arguments for as long as the block takes, on a free port and a temporary ledger; raises :class:`PartyError`."""
     with tempfile.TemporaryDirectory(prefix="berichtenbox-load-") as directory:
         ready, log = Path(directory) / "ready.json", Path(directory) / "log"
-        command = [*PROGRAM, "serve", "--port", str(port), "--ready-file", str(ready), "--db", f"sqlite:///{directory}/ledger.db", *arguments]
+        command = [
+            *PROGRAM,
+            "serve",
+            "--port",
+            str(port),
+            "--ready-file",
+            str(ready),
+            "--with-parent",
+            "--db",
+            f"sqlite:///{directory}/ledger.db",
+            *arguments,
+        ]
         with log.open("wb") as output, process(command, output) as started:
             yield Party(started, json.loads(_read_when_ready(started, ready, log)))
 
 
 @contextlib.contextmanager
 def process(command: Sequence[str], output: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a program for as long as the block takes, with all that it says in a file; it is asked to stop, and made to after a while."""
-    started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  # our own program
+    """Run a program for as long as the block takes, with all that it says in a file; it is asked to stop, and made to after a while.
+
+    Its standard input is open for as long as this process lives.
+    """
+    started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  # our own program
     try:
         yield started
     finally:
         stop(started)
+        if started.stdin is not None:
+            started.stdin.close()
 
 
 def stop(started: "subprocess.Popen[bytes]") -> None:

@@ -2,12 +2,14 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from fractions import Fraction
 
+import psutil
 import pytest
 
 from conformance.berichtenbox.app import running
@@ -314,3 +316,28 @@ def test_users_shake_hands_before_their_first_message(pki_directory, is_there):
         done = subprocess.run([sys.executable, "-c", _CONNECTED, target, str(pki_directory)], capture_output=True, text=True, check=False, timeout=60)
 
     assert done.stdout.split() == ["1" if is_there else "0", "True"], done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)])
+def test_nothing_goes_on_when_the_command_is_stopped(tmp_path, monkeypatch, number, code):
+    """
+    A pipeline that is cancelled leaves no Berichtenbox, Afnemer or load generator behind; a command that was killed does not either.
+    """
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with subprocess.Popen([*parties.PROGRAM, "load", "herlevering", "--face", "ebms", "--scale", "0.01", "--out", str(tmp_path / "out")]) as command:
+        while len(begun := processes_in(tmp_path)) < 3 and command.poll() is None:
+            time.sleep(0.1)
+        command.send_signal(number)
+        assert command.wait(30) == code
+
+    assert len(begun) >= 3
+    until = time.monotonic() + 30
+    while (left := processes_in(tmp_path)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left == []
+
+
+def processes_in(directory):
+    """Return the command lines that name the files of a run in a directory: those of what the run started."""
+    lines = [" ".join(item.info["cmdline"] or ()) for item in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if f"{directory}/berichtenbox-load-" in line]

@@ -4,6 +4,7 @@ The same on one process, with workers, headless and with Locust's web page: ``lo
 """
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -104,10 +105,18 @@ class _Run:
 
     def _tell(self, plan: LoadPlan) -> None:
         """Tell how far the run is, as long as it goes on."""
-        progress = NowAndThen(sys.stderr, plan.window_s)
+        progress, parent = NowAndThen(sys.stderr, plan.window_s), os.getppid()
         while not self.is_over:
             gevent.sleep(_LOOK_S)
+            if VERDICT_FILE in plan.connection and os.getppid() != parent:
+                self._quit()  # the command was killed, and with it went what it had started
+                return
             progress.tell(lambda: self._so_far(plan))
+
+    def _quit(self) -> None:
+        runner = None if self.environment is None else self.environment.runner
+        if runner is not None:
+            runner.quit()
 
     def _so_far(self, plan: LoadPlan) -> str:
         state = self.gathered or self.session
