@@ -314,8 +314,19 @@ def _modules_of(requirements: frozenset[str] | None) -> Sequence[Path]:
     return [_CASES / name for name in sorted(names)] or [_CASES]
 
 
+class _Interrupts:
+    """Keeps what interrupted pytest: it makes an exit code of that, which an error while collecting has too."""
+
+    caught: KeyboardInterrupt | None = None
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep Ctrl-C."""
+        self.caught = excinfo.value if isinstance(excinfo.value, KeyboardInterrupt) else None
+
+
 def _pytest(more: Sequence[str], plugin: object, places: Sequence[Path] = (_CASES,)) -> None:
-    """Let pytest run or collect the cases; raises ``RuntimeError`` when it could not."""
+    """Let pytest run or collect the cases; raises ``RuntimeError`` when it could not, and the ``KeyboardInterrupt`` that pytest caught."""
+    interrupts = _Interrupts()
     options = [
         "--import-mode=importlib",
         "--capture=no",
@@ -328,6 +339,8 @@ def _pytest(more: Sequence[str], plugin: object, places: Sequence[Path] = (_CASE
     ]
     options += [part for name in _NO_PLUGINS for part in ("-p", f"no:{name}")]
     marks = ["-o", "markers=" + "\n".join(MARKS)]
-    code = pytest.main([*more, *options, *marks, *map(str, places)], plugins=[plugin])
+    code = pytest.main([*more, *options, *marks, *map(str, places)], plugins=[plugin, interrupts])
+    if interrupts.caught is not None:
+        raise interrupts.caught
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"the cases could not be run: pytest ended with {code!r}")

@@ -280,6 +280,23 @@ def test_plugins_are_not_misled_by_a_broken_run(run, monkeypatch, tmp_path):
         run(TimedOut("no answer"), Selection())
 
 
+def test_ctrl_c_is_passed_on(scene, monkeypatch):
+    """
+    Who interrupts a run is no error of the kit: pytest makes an exit code of it, and the interrupt itself comes out.
+    """
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("conformance.stage.judging.Judge.that", interrupt)
+    plugin = CasePlugin(
+        scene, Selection(frozenset({"VERW-001"})), seed=1, evidence_name=None, started=lambda _: None, step=lambda _case, _verdict: None
+    )
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(plugin)
+
+
 # -- evidence --------------------------------------------------------------------------------------------------------------------------------
 
 
