@@ -6,7 +6,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import Final, NoReturn
+
+_PIECE: Final = 4_096
 
 
 class Terminated(KeyboardInterrupt):
@@ -38,9 +40,12 @@ def terminate() -> None:
 
 def end_with_parent(stop: Callable[[], object] = terminate) -> None:
     """Call ``stop`` when standard input ends: the pipe that the parent holds open for as long as it lives."""
+    # Not through sys.stdin: a thread that waits in it holds its lock, and the interpreter aborts when it closes the stream at the end.
+    descriptor = sys.stdin.fileno()
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        while os.read(descriptor, _PIECE):
+            pass
         stop()
 
     threading.Thread(target=wait, daemon=True).start()

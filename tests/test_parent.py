@@ -22,6 +22,14 @@ def test_process_ends_when_its_input_does():
         assert child.wait(30) == -signal.SIGTERM
 
 
+def test_process_ends_well_before_its_parent():
+    """
+    Who is done while the parent lives ends with its own exit code: the thread that waits for the parent is in nobody's way.
+    """
+    with subprocess.Popen([sys.executable, "-c", WAITS.replace("60", "0.1")], stdin=subprocess.PIPE) as child:
+        assert child.wait(30) == 0
+
+
 def test_sigterm_interrupts_what_is_terminable():
     """
     What was started is stopped on the way out, and a second signal does not disturb that; afterwards the signal is what it was.

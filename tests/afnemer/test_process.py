@@ -1,10 +1,11 @@
 """The reference Afnemer as a process of its own."""
 
-import io
 import json
+import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
@@ -82,9 +83,10 @@ def test_main_takes_the_connection_from_the_environment(monkeypatch):
     monkeypatch.setenv(process.VARIABLE, json.dumps(CONNECTION))
     monkeypatch.setattr(process.signal, "signal", lambda *_: None)
     monkeypatch.setattr(process, "run", lambda connection, *rest: (ran.append((connection, *rest[:3])), rest[-1].wait(10)))
-    monkeypatch.setattr(process.sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    with Path(os.devnull).open() as ended:
+        monkeypatch.setattr(process.sys, "stdin", ended)
 
-    assert process.main(["--with-parent"]) == 0
+        assert process.main(["--with-parent"]) == 0
 
     assert ran == [(CONNECTION, None, "127.0.0.1", 0)]
 
