@@ -24,6 +24,7 @@ _PATIENCE: Final = timedelta(seconds=60)
 _COPIES: Final = 7  # at once, and each of the six days
 _SLOWEST: Final = 50  # berichten a second that are looked at, and results that are taken
 _SLACK_S: Final = 300.0
+_NOTHING_WAITED: Final = "No result waited for the Afnemer in the six days: see in its log whether it fetches results from another Berichtenbox."
 
 
 def demand(_settings: Settings) -> Demand:
@@ -79,6 +80,8 @@ def _always(measured: Measured, facts: dict[str, Any]) -> Outcome:
     wrong, late = list(_untaken(measured, facts)), list(_late(facts))
     if wrong or late:
         return missed(about, wrong, late, facts["missed"], facts["busy"])
+    if not facts["backlog"]:
+        return about.undecided(_NOTHING_WAITED, Reason.NO_TRAFFIC)
     times = _s(peak["slowest_s"]), _s(facts["drained_s"])
     return about.met(f"{peak['results']} results of the peak were each taken within {times[0]}, {facts['backlog']} in {times[1]}.")
 
@@ -119,6 +122,8 @@ def _again(facts: dict[str, Any]) -> Outcome:
         number, times, example = facts["doubled"]
         text = f"{number} of {facts['berichten']} berichten had their result applied more than once, such as {example}: {times} times."
         return about.missed(text, number, is_certain=True)
+    if not facts["backlog"]:
+        return about.undecided(_NOTHING_WAITED, Reason.NO_TRAFFIC)
     if not facts["applied"] or facts["left"]:
         return about.undecided("Not all that was offered again was taken: whether it would be applied once is unknown.", Reason.TIMEOUT)
     return about.met(f"After {term} days {facts['backlog']} results were taken, each bericht counted once.")

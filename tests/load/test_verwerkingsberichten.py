@@ -103,6 +103,14 @@ def test_what_was_not_taken_says_nothing_about_applying_it_once():
     assert {outcome.reason for outcome in judge(Measured(PLAN, Samples()))} == {Reason.TIMEOUT}
 
 
+def test_days_in_which_nothing_waited_prove_nothing():
+    """Without a backlog neither norm is met, however well the peak went; what was lost is missed all the same."""
+    found = outcomes(backlog=0)
+
+    assert {(outcome.is_met, outcome.reason) for outcome in found.values()} == {(None, Reason.NO_TRAFFIC)}
+    assert outcomes(backlog=0, delivered=2)[ALWAYS].is_met is False
+
+
 def test_a_full_processor_of_ours_is_told_for_what_is_late():
     """A late result may be our fault; one that was lost is not."""
     busy = {"the Berichtenbox of the kit": 0.9}
