@@ -1,6 +1,7 @@
 """Holds an organisation's own result handler, and its own consumer pacts, against the kit."""
 # ruff: noqa: PLC0415  # what a command needs is imported when it runs: its help must be quick
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -51,6 +52,7 @@ def verify_command(handler: str, pacts: Path | None, timeout: float, junit: Path
     from conformance.contracts.handler import handler_of, verify_handler
     from conformance.contracts.published import result_messages
 
+    _forget(junit)
     handled = verify_handler(result_messages(pacts), handler_of(handler, timeout))
     for item in handled:
         _say_handled(item)
@@ -76,6 +78,13 @@ def _expected(item: "Handled") -> str:
 def _wrong(item: "Handled") -> str:
     expected = _expected(item)
     return f"expected {expected}; seen {item.answer.told}\n{_HINTS[expected]}"
+
+
+def _forget(file: Path | None) -> None:
+    """Take away the file of an earlier run: who finds nobody writes none, and an old one would pass for this run."""
+    if file is not None:
+        with contextlib.suppress(OSError):  # what cannot be removed cannot be written, and then that is told
+            file.unlink(missing_ok=True)
 
 
 def _write(file: Path | None, suite: str, outcomes: "Sequence[tuple[str, str]]") -> None:
@@ -113,6 +122,7 @@ def provider_command(pacts: Path | None, broker: str | None, provider: str, juni
         raise click.UsageError("give either --pacts or --broker.", click.get_current_context())
     from conformance.contracts.provider import verify_broker, verify_directory
 
+    _forget(junit)
     outcome = verify_directory(pacts, provider) if pacts is not None else verify_broker(str(broker), provider)
     code = _told(outcome)
     _write(junit, "contracts.provider", [(_named(item), "\n".join(item.mismatches)) for item in outcome.interactions])

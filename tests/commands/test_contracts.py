@@ -116,3 +116,15 @@ def test_outcome_that_cannot_be_written_is_told(berichtenbox, tmp_path):
     assert ended.code == 2
     assert "FAILED  verwerkingsbericht: cannot be read" in ended.out
     assert "cannot be written: No such file or directory" in " ".join(ended.err.split())
+
+
+def test_outcome_of_an_earlier_run_does_not_stay(berichtenbox, tmp_path):
+    """
+    When nobody listens there is no outcome, and the file of a run that went well is gone.
+    """
+    file = tmp_path / "junit.xml"
+    file.write_text("<testsuites/>")
+
+    ended = berichtenbox("contracts", "verify", "--handler", "http://127.0.0.1:9/", "--junit", str(file))
+
+    assert (ended.code, file.exists()) == (3, False)
