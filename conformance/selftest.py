@@ -171,10 +171,17 @@ def run_selftest(jobs: int, only: Sequence[str], progress: Progress, *, is_thoro
     with _certificates() as directory, ProcessPoolExecutor(max_workers=jobs, mp_context=spawning) as pool:
         waiting = {pool.submit(play_party, name, directory, is_thorough=is_thorough): name for name in names}
         rows = {}
-        for future in as_completed(waiting):
-            row = future.result()
-            rows[row.name] = row
-            progress.step(row.name, "ok" if row.is_proven else "NOT as it should")
+        try:
+            for future in as_completed(waiting):
+                row = future.result()
+                rows[row.name] = row
+                progress.step(row.name, "ok" if row.is_proven else "NOT as it should")
+        except BaseException:
+            # Or whoever interrupts it waits for the party that is played, which may take a minute, and then for all that are left.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
     progress.finished()
     found = [rows[name] for name in names]
     result_rows = [] if only else [*_result_rows()]

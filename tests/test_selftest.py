@@ -1,6 +1,7 @@
 """The kit tested by what it must find: defects, null parties, and the reference Afnemer that fails nothing."""
 
 import io
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
@@ -10,7 +11,7 @@ from conformance import selftest
 from conformance.afnemer.defects import DEFECTS
 from conformance.berichtenbox.defects import LEGAL_RESULTS, RESULT_DEFECTS, correct, known
 from conformance.catalogue import catalogue
-from conformance.progress import PlainProgress
+from conformance.progress import PlainProgress, SilentProgress
 from conformance.rules.grading import grade_result
 from conformance.selftest import BOXES, LINES, NULL_PARTIES, REFERENCE, Row, SelftestResult, UnknownDefectError, play_party, run_selftest
 from conformance.stage.running import Selection, collected
@@ -323,6 +324,38 @@ def test_selftest_plays_in_processes():
 
     assert [(row.name, row.is_proven) for row in result.rows] == [("echoes", True)]
     assert told.getvalue().splitlines()[-1] == "1 parties: 1 ok"
+
+
+def test_selftest_that_is_interrupted_plays_no_more(monkeypatch):
+    """
+    The party that is played by then is stopped or done, and none of the others is begun.
+    """
+    played, has_stopped = [], threading.Event()
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, max_workers, **_):
+            super().__init__(max_workers)
+
+        def shutdown(self, **how):
+            has_stopped.set()
+            super().shutdown(**how)
+
+    class Interrupting(SilentProgress):
+        def step(self, *_):
+            raise KeyboardInterrupt
+
+    def play(name, *_, **__):
+        played.append(name)
+        if len(played) > 1:
+            has_stopped.wait(10)
+        return Row(name, "", *[frozenset()] * 4)
+
+    monkeypatch.setattr(selftest, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(selftest, "play_party", play)
+    with pytest.raises(KeyboardInterrupt):
+        run_selftest(1, [], Interrupting())
+
+    assert len(played) <= 3
 
 
 # -- defective Berichtenboxes ----------------------------------------------------------------------------------------------------------------
