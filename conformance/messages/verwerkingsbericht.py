@@ -17,6 +17,7 @@ from conformance.messages.moments import read_moment, write_moment
 
 NS_RESULT: Final = "http://schemas.rdw.nl/GEB/BerichtVerwerkService/BerichtResultaat/Types/2009/01"
 SCHEMA: Final = "verwerkingsbericht.xsd"
+_ROOT: Final = f"{{{NS_BATCH}}}BerichtVerwerkResponse"
 UNREADABLE_TYPE: Final = "Onbekend"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _XSI_NIL = f"{{{_XSI}}}nil"
@@ -119,7 +120,7 @@ class Verwerkingsbericht:
 
     def to_xml(self) -> bytes:
         """Return the document with the prefixes that were seen live: ns2 and ns3, and nothing on the rest."""
-        root = etree.Element(f"{{{NS_BATCH}}}BerichtVerwerkResponse", nsmap={"ns2": NS_BATCH, "ns3": NS_RESULT})
+        root = etree.Element(_ROOT, nsmap={"ns2": NS_BATCH, "ns3": NS_RESULT})
         info = etree.SubElement(root, "BatchInformatie")
         head = (
             ("BerichtLeverancierCode", self.leverancier_code),
@@ -159,7 +160,11 @@ def _content(text: str) -> str:
 
 
 def read_verwerkingsbericht(root: etree._Element) -> Verwerkingsbericht:
-    """Return the result that a parsed document holds; raises :class:`UnreadableResult` when it is not valid against the schema."""
+    """Return the result that a parsed document holds; raises :class:`UnreadableResult` when it is another one, or not valid against the schema."""
+    if root.tag != _ROOT:  # a single Bericht is valid too: a schema takes each of its elements as a document
+        raise UnreadableResult(
+            f"no valid verwerkingsbericht: the root is {local_name(root)}, expected BerichtVerwerkResponse in namespace {NS_BATCH}"
+        )
     errors = schema_errors(root, SCHEMA, most=1)
     if errors:
         raise UnreadableResult(f"no valid verwerkingsbericht, at {errors[0].path} (line {errors[0].line}): {errors[0].text}")

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from conformance import strategies
-from conformance.messages.guard import parse, schema
+from conformance.messages.guard import parse, schema, schema_errors
 from conformance.messages.verwerkingsbericht import (
     COUNTERS,
+    NS_RESULT,
+    SCHEMA,
     Resultaat,
     UnreadableResult,
     Verwerkingsbericht,
@@ -137,3 +139,15 @@ def test_processing_takes_the_time_between_the_dates():
     assert processing_time_s(result) == 90
     assert processing_time_s(replace(result, ontvangen="12026-11-24T12:00:00Z")) is None
     assert processing_time_s(replace(result, verwerkt="x")) is None
+
+
+def test_single_bericht_is_no_result():
+    """
+    The schema takes one Bericht as a document of its own, for it is declared by itself; a result is what has the root of one.
+    """
+    text = "<BerichtID>7d8f2f6e-7f5d-4b52-9f0e-6c1a34b1a011</BerichtID><BerichtType>BELAST</BerichtType><VerwerkingsCode>Verwerkt</VerwerkingsCode>"
+    root = parse(f'<r:Bericht xmlns:r="{NS_RESULT}">{text}</r:Bericht>'.encode())
+
+    assert schema_errors(root, SCHEMA) == ()
+    with pytest.raises(UnreadableResult, match="the root is Bericht, expected BerichtVerwerkResponse"):
+        read_verwerkingsbericht(root)
